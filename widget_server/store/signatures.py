@@ -1,0 +1,159 @@
+"""Signatures as staff see them: list, find, take away, approve.
+
+One thing must stay true: everything that may be many is read in pages by `seq`, so that a list of a million costs
+no more memory than a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+
+from widget_server.domain.names import fold
+from widget_server.domain.signatures import Listing, Signature, Status
+from widget_server.store.db import Db, Row, Writer
+from widget_server.store.tables import audit, signatures
+
+PAGE = 1_000
+_FIELDS = tuple(field.name for field in fields(Signature))
+_COLUMNS = [signatures.c[name] for name in _FIELDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Relied:
+    """How many signatures were made under a statement, from a country, in a language."""
+
+    statement: str
+    country: str
+    locale: str
+    number: int
+
+
+async def relied_on(writer: Writer, letter_id: int) -> list[Relied]:
+    """What the letter cannot drop: every signature speaks for itself here, but tests and withdrawn ones."""
+    c = signatures.c
+    rows = await writer.all(
+        select(c.statement, c.country, c.locale, func.count().label("number"))
+        .where(c.letter_id == letter_id, c.test.is_(False), c.status != "withdrawn")
+        .group_by(c.statement, c.country, c.locale)
+    )
+    return [Relied(**row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which signatures of a letter; None is any. `text` is looked for in names, organizations and addresses,
+    `signer_hash` finds whoever signed with one address, however it was written then."""
+
+    letter_id: int
+    status: Status | None = None
+    listing: Listing | None = None
+    partner_id: int | None = None
+    text: str | None = None
+    signer_hash: str | None = None
+
+
+async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) -> AsyncIterator[Signature]:
+    """By arrival. Read page by page: what arrives meanwhile comes last, what changes is as it was when its page was
+    read."""
+    after = 0
+    left = limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        rows = await db.all(
+            select(*_COLUMNS)
+            .where(_condition(wanted), signatures.c.seq > after)
+            .order_by(signatures.c.seq)
+            .limit(size)
+        )
+        for row in rows:
+            yield _signature(row)
+        if len(rows) < size:
+            return
+        after = rows[-1]["seq"]
+        left = None if left is None else left - len(rows)
+
+
+async def find_signature(db: Db, letter_id: int, signature_id: str) -> Signature | None:
+    """One by its public id (a UUID in canonical form)."""
+    row = await db.one(
+        select(*_COLUMNS).where(signatures.c.letter_id == letter_id, signatures.c.id == signature_id)
+    )
+    return None if row is None else _signature(row)
+
+
+async def lock_signatures(writer: Writer, letter_id: int, ids: Collection[str]) -> dict[str, Signature]:
+    """Signatures by id, held until the end of the transaction; those that do not exist are left out."""
+    found: dict[str, Signature] = {}
+    wanted = sorted(set(ids))
+    for start in range(0, len(wanted), PAGE):
+        rows = await writer.all(
+            select(*_COLUMNS)
+            .where(signatures.c.letter_id == letter_id, signatures.c.id.in_(wanted[start : start + PAGE]))
+            .order_by(signatures.c.seq)
+            .with_for_update()
+        )
+        found.update({row["id"]: _signature(row) for row in rows})
+    return found
+
+
+async def approved_before(writer: Writer, letter_id: int, action: str, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` that the audit log names as the subject of `action`."""
+    found: set[str] = set()
+    for start in range(0, len(ids), PAGE):
+        rows = await writer.all(
+            select(audit.c.subject).where(
+                audit.c.letter_id == letter_id,
+                audit.c.action == action,
+                audit.c.subject.in_(ids[start : start + PAGE]),
+            )
+        )
+        found.update(row["subject"] for row in rows)
+    return found
+
+
+async def set_listed(writer: Writer, signature_id: str, initiator_rank: int | None) -> None:
+    await writer.execute(
+        update(signatures)
+        .where(signatures.c.id == signature_id)
+        .values(listing="listed", initiator_rank=initiator_rank)
+    )
+
+
+def _condition(wanted: Wanted) -> ColumnElement[bool]:
+    c = signatures.c
+    conditions: list[ColumnElement[bool]] = [c.letter_id == wanted.letter_id]
+    for column, value in (
+        (c.status, wanted.status),
+        (c.listing, wanted.listing),
+        (c.partner_id, wanted.partner_id),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    if wanted.text is not None:
+        conditions.append(_mentions(wanted.text, wanted.signer_hash))
+    return and_(*conditions)
+
+
+def _mentions(text: str, signer_hash: str | None) -> ColumnElement[bool]:
+    """The name that a list shows is compared without accents, case and punctuation; the others as the engine can."""
+    c = signatures.c
+    found: list[ColumnElement[bool]] = [
+        column.icontains(text, autoescape=True) for column in (c.name, c.organization, c.email)
+    ]
+    if folded := fold(text):
+        found.append(c.sort_key.contains(folded, autoescape=True))
+    if signer_hash is not None:
+        found.append(c.signer_hash == signer_hash)
+    return or_(*found)
+
+
+def _signature(row: Row) -> Signature:
+    booleans: dict[str, Any] = {name: bool(row[name]) for name in _BOOLEANS}
+    return Signature(**{**row, **booleans})
+
+
+_BOOLEANS = ("test", "authorized", "public", "contact_opt_in", "partner_opt_in", "origin_flagged", "shown")

@@ -1,0 +1,94 @@
+"""Events that wait for fan-out, and events of long ago for a replay.
+
+One thing must stay true: an event is marked in the transaction that wrote its deliveries, so that a crash
+between the two can neither lose nor double one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from widget_server.store.db import Db, Writer
+from widget_server.store.events import EventRow
+from widget_server.store.tables import events
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that waits for fan-out."""
+
+    seq: int
+    row: EventRow
+
+
+async def take_waiting(writer: Writer, limit: int) -> list[Waiting]:
+    """The oldest events that wait for fan-out, at most `limit`, held against other dispatchers until
+    commit."""
+    rows = await writer.raw(
+        "SELECT seq, id, type, letter_id, partner_id, signature_id, data, occurred_at FROM events"  # noqa: S608
+        " WHERE fanned_out_at IS NULL ORDER BY seq LIMIT ?" + _skip_locked(writer),
+        (limit,),
+    )
+    return [Waiting(row[0], read_event(row[1:])) for row in rows]
+
+
+async def mark_fanned_out(writer: Writer, seqs: Sequence[int], at: datetime) -> None:
+    instant = writer.instant(at)
+    await writer.raw_many(
+        "UPDATE events SET fanned_out_at = ? WHERE seq = ?", [(instant, seq) for seq in seqs]
+    )
+
+
+async def pass_over_waiting(writer: Writer, limit: int, at: datetime) -> int:
+    """Marks up to `limit` waiting events as fanned out, where there is nobody to tell; returns how many."""
+    rows = await writer.raw(
+        "UPDATE events SET fanned_out_at = ? WHERE seq IN (SELECT seq FROM events"  # noqa: S608
+        " WHERE fanned_out_at IS NULL"
+        f" ORDER BY seq LIMIT ?{_skip_locked(writer)}) RETURNING seq",
+        (writer.instant(at), limit),
+    )
+    return len(rows)
+
+
+async def earlier_events(
+    db: Db, letter_id: int, *, since: datetime | None, after_seq: int, limit: int
+) -> list[Waiting]:
+    """A letter's events in the order in which they were written, from `since` on, for a replay."""
+    wanted = (events.c.letter_id == letter_id) & (events.c.seq > after_seq)
+    if since is not None:
+        wanted &= events.c.occurred_at >= since
+    rows = await db.all(select(events).where(wanted).order_by(events.c.seq).limit(limit))
+    return [Waiting(row["seq"], EventRow(*(row[column] for column in _COLUMNS))) for row in rows]
+
+
+_COLUMNS = ("id", "type", "letter_id", "partner_id", "signature_id", "data", "occurred_at")
+
+
+def read_event(row: Sequence[Any]) -> EventRow:
+    """From prepared text: id, type, letter_id, partner_id, signature_id, data, occurred_at, as the driver
+    has them."""
+    id_, type_, letter_id, partner_id, signature_id, data, occurred_at = row
+    return EventRow(
+        str(id_),
+        type_,
+        letter_id,
+        partner_id,
+        None if signature_id is None else str(signature_id),
+        json.loads(data),
+        read_instant(occurred_at),
+    )
+
+
+def read_instant(value: Any) -> Any:
+    """A time from prepared text: text on SQLite, already a time on PostgreSQL, None as it is."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _skip_locked(writer: Writer) -> str:
+    return " FOR UPDATE SKIP LOCKED" if writer.engine == "postgresql" else ""
