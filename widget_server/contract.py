@@ -124,9 +124,7 @@ class Option:
 class DeliveryError(Exception):
     """A send that did not succeed. `code` is from a closed list (`http_500`, `timeout`, `dns_error`, …)."""
 
-    def __init__(
-        self, code: str, detail: str = "", *, status_code: int | None = None, response: str = ""
-    ) -> None:
+    def __init__(self, code: str, detail: str = "", *, status_code: int | None = None, response: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail

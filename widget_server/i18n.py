@@ -34,9 +34,7 @@ def french_spaces(text: str) -> str:
 def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Entry]]:
     for key, value in table.items():
         name = f"{prefix}.{key}"
-        if isinstance(value, str):
-            yield name, value
-        elif set(value) == {"one", "other"}:
+        if isinstance(value, str) or set(value) == {"one", "other"}:
             yield name, value
         else:
             yield from _flatten(value, name)
@@ -103,7 +101,7 @@ def number(value: int, locale: str) -> str:
 
 
 def date(value: datetime, locale: str) -> str:
-    """"June 20, 2026" or "20 juin 2026"."""
+    """ "June 20, 2026" or "20 juin 2026"."""
     return format_date(value, format="long", locale=_babel(locale))
 
 

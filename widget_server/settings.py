@@ -49,7 +49,11 @@ def _database_url(value: str) -> str:
 
 def _public_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme in ("http", "https") and parts.hostname and not (parts.path.strip("/") or parts.query or parts.fragment):
+    if (
+        parts.scheme in ("http", "https")
+        and parts.hostname
+        and not (parts.path.strip("/") or parts.query or parts.fragment)
+    ):
         return value.rstrip("/")
     raise ValueError("http:// or https:// and a host, without a path, such as https://letters.example.org")
 
@@ -88,7 +92,12 @@ class Settings(BaseSettings):
     """Contract, section 2. Construct it with keyword values, or read the environment with `read_settings`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///var/undersigned.db"
@@ -132,7 +141,9 @@ def _sentence(problem: Any) -> str:
     variable = f"{PREFIX}{name.upper()}"
     message = problem["msg"].removeprefix("Value error, ")
     accepted = _ACCEPTED.get(problem["type"], message)
-    given = "what was given (not shown here)" if name in _SECRET else repr(os.environ.get(variable, "the value in .env"))
+    given = (
+        "what was given (not shown here)" if name in _SECRET else repr(os.environ.get(variable, "the value in .env"))
+    )
     return f"{variable}: {given} cannot be used; accepted: {accepted}"
 
 

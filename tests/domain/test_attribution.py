@@ -33,7 +33,14 @@ def test_origin(text: str, origin: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "source"),
-    [("newsletter-June_2", "newsletter-June_2"), ("", None), ("a b", None), ("é", None), ("x" * 65, None), (None, None)],
+    [
+        ("newsletter-June_2", "newsletter-June_2"),
+        ("", None),
+        ("a b", None),
+        ("é", None),
+        ("x" * 65, None),
+        (None, None),
+    ],
 )
 def test_source(text: str | None, source: str | None) -> None:
     assert read_source(text) == source

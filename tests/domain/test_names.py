@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from widget_server.domain import names
 
 REAL = [
-    "Angela Rose & Oak House", "Comité de solidarité internationale de l'ALGI", "Canadian Council of Muslim Women (CCMW)",
+    "Angela Rose & Oak House", "Comité de solidarité internationale de l'ALGI",
+    "Canadian Council of Muslim Women (CCMW)",
     "Fédération des femmes du Québec", "CRÉDIL", "Cassidy M. Ascione", "Canada-US Border Rights Clinic", "Élaine Simon",
     "Alida Oegema-Thomas", "L’Étoile", "350.org", "OpenMedia.ca", "Change.org", "محمد العربي", "李小龍", "O'Neill, Jr.",
     'The "Quiet" Ones', "A + B / C", "Nguyễn Thị Minh Khai", "नेपाली साहित्य",
@@ -75,3 +76,6 @@ def test_folding_ignores_case_and_composition(text: str) -> None:
 def test_e_with_an_accent_is_filed_under_e() -> None:
     people = ["Zoé", "Émile", "Eve", "Ewan", "éa"]
     assert sorted(people, key=names.sort_key) == ["éa", "Émile", "Eve", "Ewan", "Zoé"]
+    assert sorted(["Zoé", "Œuvre", "Ode", "Łukasz", "Lumen"], key=names.sort_key) == [
+        "Łukasz", "Lumen", "Ode", "Œuvre", "Zoé",
+    ]  # fmt: skip

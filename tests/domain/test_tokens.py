@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from widget_server.domain.tokens import (
-    Attribution, BadToken, Seals, Shown, open_attribution, open_shown, seal_attribution, seal_shown,
+    Attribution,
+    BadToken,
+    Seals,
+    Shown,
+    open_attribution,
+    open_shown,
+    seal_attribution,
+    seal_shown,
 )  # fmt: skip
 
 OLD, NEW = "an old key, long enough", "a new key, long enough"

@@ -26,8 +26,16 @@ async def letter_and_partners(db: Db) -> tuple[int, int, int]:
         letter_id = await writer.value(
             insert(letters)
             .values(
-                slug="letter", state="open", settings={}, outcome={}, version=1, signer_key=b"k", revision=1,
-                announced="open", milestone=0, created_at=NOW,
+                slug="letter",
+                state="open",
+                settings={},
+                outcome={},
+                version=1,
+                signer_key=b"k",
+                revision=1,
+                announced="open",
+                milestone=0,
+                created_at=NOW,
             )
             .returning(letters.c.id)
         )
@@ -35,8 +43,14 @@ async def letter_and_partners(db: Db) -> tuple[int, int, int]:
             await writer.value(
                 insert(partners)
                 .values(
-                    letter_id=letter_id, slug=slug, name=slug, version=1, revoked_versions=[], origins=[],
-                    strict_origins=False, created_at=NOW,
+                    letter_id=letter_id,
+                    slug=slug,
+                    name=slug,
+                    version=1,
+                    revoked_versions=[],
+                    origins=[],
+                    strict_origins=False,
+                    created_at=NOW,
                 )
                 .returning(partners.c.id)
             )
@@ -86,7 +100,9 @@ async def test_many_at_once_are_stored_counted_and_told(db: Db, ids: tuple[int, 
     assert sorted(await kinds(db)) == ["signature.confirmed"] * 300 + ["signature.created"] * 300
 
 
-async def test_the_same_id_at_once_and_later_is_one_signature(db: Db, ids: tuple[int, int, int], ingest: Ingest) -> None:
+async def test_the_same_id_at_once_and_later_is_one_signature(
+    db: Db, ids: tuple[int, int, int], ingest: Ingest
+) -> None:
     one = signature(ids[0], ids[2], "ann")
     results = await asyncio.gather(*(ingest.add(one) for _ in range(5)))
     later = await ingest.add(one._replace(name="somebody else"))
@@ -179,7 +195,8 @@ async def test_a_disk_that_refuses_stores_nothing_and_mends(tmp_path: Path) -> N
         await writer.raw(f"PRAGMA max_page_count = {pages + 1}")
     big = "x" * 900
     results = await asyncio.gather(
-        *(ingest.add(signature(letter_id, maple, f"s{i}", comment=big)) for i in range(50)), return_exceptions=True
+        *(ingest.add(signature(letter_id, maple, f"s{i}", comment=big)) for i in range(50)),
+        return_exceptions=True,
     )
     assert all(isinstance(result, Unavailable) for result in results)
     assert await db.value(select(func.count()).select_from(signatures)) == 0

@@ -14,7 +14,11 @@ from widget_server.store.db import Db
 from widget_server.store.tables import metadata
 
 
-async def test_history_and_tables_agree(db: Db) -> None:
+async def test_history_and_tables_agree(empty_database_url: str) -> None:
+    db = Db(empty_database_url)
+    await db.connect()
+    await migrations.migrate(db)
+
     def difference(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 
@@ -22,6 +26,7 @@ async def test_history_and_tables_agree(db: Db) -> None:
     async with engine.begin() as connection:
         found = await connection.run_sync(difference)
     await engine.dispose()
+    await db.disconnect()
     assert found == []
 
 
@@ -30,8 +35,8 @@ def test_head_is_the_newest_version() -> None:
     assert script.get_current_head() == migrations.HEAD
 
 
-async def test_two_at_once_are_safe(database_url: str) -> None:
-    both = [Db(database_url), Db(database_url)]
+async def test_two_at_once_are_safe(empty_database_url: str) -> None:
+    both = [Db(empty_database_url), Db(empty_database_url)]
     for db in both:
         await db.connect()
     await asyncio.gather(*(migrations.migrate(db) for db in both))

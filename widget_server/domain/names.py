@@ -10,6 +10,9 @@ from unicodedata import category, combining, normalize
 
 MAX_LENGTH = 200
 
+_PLAIN = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+"""Letters that Unicode does not take apart, filed as a reader of English or French looks for them."""
+
 _NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
 
 # Bidirectional controls and other invisible format characters that can make one name look like another
@@ -65,7 +68,7 @@ def fold(text: str) -> str:
     if not lowered.isascii():
         # Decomposed before and after: mathematical capitals have no case of their own (Unicode 3.13, D147).
         plain = normalize("NFKD", normalize("NFKD", text).casefold())
-        lowered = "".join(c for c in plain if not combining(c))
+        lowered = "".join(c for c in plain if not combining(c)).translate(_PLAIN)
     return _NO_LETTER_OR_DIGIT.sub(" ", lowered).strip()
 
 

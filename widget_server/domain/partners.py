@@ -43,9 +43,7 @@ class Partner:
     @property
     def may_ask_consent(self) -> bool:
         """Whether the sender is named as consent law wants it: name, postal address, privacy page, one more way."""
-        return bool(
-            self.legal_name and self.postal_address and self.privacy_url and (self.contact_email or self.phone)
-        )
+        return bool(self.legal_name and self.postal_address and self.privacy_url and (self.contact_email or self.phone))
 
 
 @lru_cache(maxsize=1024)
@@ -57,7 +55,13 @@ def read_origin(text: str) -> str | None:
     except ValueError:
         return None
     host = parts.hostname
-    if parts.scheme not in ("http", "https") or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+    if (
+        parts.scheme not in ("http", "https")
+        or not host
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+    ):
         return None
     if parts.username is not None or parts.password is not None:
         return None

@@ -100,11 +100,11 @@ def _boolean(value: Any) -> bool:
 
 
 def _kind(value: Any) -> Kind:
-    match value:
-        case "individual" | "organization":
-            return value
-        case _:
-            raise _Wrong("choice")
+    if value == "individual":
+        return "individual"
+    if value == "organization":
+        return "organization"
+    raise _Wrong("choice")
 
 
 def _country(value: Any) -> str:
@@ -164,38 +164,43 @@ def _elapsed(value: Any) -> int | None:
     return number if 0 <= number < MAX_ELAPSED else None
 
 
-_READERS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("id", _id),
-    ("kind", _kind),
-    ("name", _line(names.MAX_LENGTH)),
-    ("organization", _line(names.MAX_LENGTH)),
-    ("authorized", _boolean),
-    ("role", _line(names.MAX_LENGTH)),
-    ("organization_website", _website),
-    ("email", _email),
-    ("country", _country),
-    ("postal_code", _line(20)),
-    ("city", _line(100)),
-    ("comment", _comment),
-    ("public", _boolean),
-    ("contact_opt_in", _boolean),
-    ("partner_opt_in", _boolean),
-    ("source", _dropped(read_source)),
-    ("page", _dropped(read_page)),
-    ("elapsed", _elapsed),
-    ("test", _boolean),
-)
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "id": _id,
+    "kind": _kind,
+    "name": _line(names.MAX_LENGTH),
+    "organization": _line(names.MAX_LENGTH),
+    "authorized": _boolean,
+    "role": _line(names.MAX_LENGTH),
+    "organization_website": _website,
+    "email": _email,
+    "country": _country,
+    "postal_code": _line(20),
+    "city": _line(100),
+    "comment": _comment,
+    "public": _boolean,
+    "contact_opt_in": _boolean,
+    "partner_opt_in": _boolean,
+    "source": _dropped(read_source),
+    "page": _dropped(read_page),
+    "elapsed": _elapsed,
+    "test": _boolean,
+}
 
-_BY_LETTER: tuple[Literal["role", "postal_code", "city", "comment"], ...] = ("role", "postal_code", "city", "comment")
+_BY_LETTER: tuple[Literal["role", "postal_code", "city", "comment"], ...] = (
+    "role",
+    "postal_code",
+    "city",
+    "comment",
+)
 
 
 def read_form(fields: Mapping[str, Any], letter: LetterSettings) -> SignForm:
     """Reads what was sent for `letter`. An empty field counts as not sent. Raises `Invalid` with every problem."""
     got: dict[str, Any] = {}
     wrong: dict[str, FieldError] = {}
-    for field, reader in _READERS:
-        value = fields.get(field)
-        if value is None or value == "":
+    for field, value in fields.items():
+        reader = _READERS.get(field)
+        if reader is None or value is None or value == "":
             continue
         try:
             got[field] = reader(value)

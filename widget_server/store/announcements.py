@@ -30,15 +30,11 @@ async def announce_status(writer: Writer, told: Told, status: str) -> bool:
     """Whether it was still what `told` says, and is `status` now."""
     c = letters.c
     changed = (c.id == told.letter_id) & (c.announced == told.announced)
-    return (
-        await writer.one(update(letters).where(changed).values(announced=status).returning(c.id)) is not None
-    )
+    return await writer.one(update(letters).where(changed).values(announced=status).returning(c.id)) is not None
 
 
 async def announce_milestone(writer: Writer, letter_id: int, number: int) -> bool:
     """Whether `number` is higher than any told before, and is told now."""
     c = letters.c
     higher = (c.id == letter_id) & (c.milestone < number)
-    return (
-        await writer.one(update(letters).where(higher).values(milestone=number).returning(c.id)) is not None
-    )
+    return await writer.one(update(letters).where(higher).values(milestone=number).returning(c.id)) is not None

@@ -31,14 +31,17 @@ Engine = Literal["sqlite", "postgresql"]
 
 BUSY_SECONDS = 10
 
-DRIVER_ERRORS: tuple[type[Exception], ...] = (
-    sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError,
-)
+DRIVER_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 """What the drivers raise: databases hands them through."""
 
-INTEGRITY_ERRORS: tuple[type[Exception], ...] = (
-    sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, OverflowError, UnicodeError,
-    asyncpg.IntegrityConstraintViolationError, asyncpg.DataError,
+INTEGRITY_ERRORS = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    OverflowError,
+    UnicodeError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
 )
 """The row's own fault: another row may well pass."""
 
@@ -138,6 +141,9 @@ class Db:
             except DRIVER_ERRORS as error:
                 await self._drop_writer()
                 raise Unavailable() from error
+            except BaseException:  # cancelled in the middle: BEGIN may stand open on the held connection
+                await self._drop_writer()
+                raise
             try:
                 yield Writer(connection, self.engine)
             except BaseException:
@@ -300,5 +306,3 @@ def _row(record: Any) -> Row:
 
 def _plain(value: Any) -> Any:
     return str(value) if type(value).__name__ == "UUID" else value
-
-

@@ -18,8 +18,7 @@ from widget_server.store.events import EventRow
 from widget_server.store.waiting import read_event, read_instant
 
 _DUE = (
-    "destination_id = ? AND status = 'pending' AND next_attempt_at <= ?"
-    " AND (leased_until IS NULL OR leased_until <= ?)"
+    "destination_id = ? AND status = 'pending' AND next_attempt_at <= ? AND (leased_until IS NULL OR leased_until <= ?)"
 )
 _INSERT = (
     "INSERT INTO deliveries (id, event_id, destination_id, kind, status, attempts, throttled,"
@@ -94,9 +93,7 @@ async def claim(
     return [str(row[0]) for row in rows]
 
 
-async def claim_these(
-    writer: Writer, ids: Sequence[str], *, lease: str, now: datetime, until: datetime
-) -> set[str]:
+async def claim_these(writer: Writer, ids: Sequence[str], *, lease: str, now: datetime, until: datetime) -> set[str]:
     """Leases those of `ids` that are still due and nobody's."""
     marks = ", ".join("?" * len(ids))
     rows = await writer.raw(
@@ -119,8 +116,8 @@ _WORK = (
     "SELECT d.id, d.attempts, d.throttled,"
     " e.id, e.type, e.letter_id, e.partner_id, e.signature_id, e.data, e.occurred_at,"
     " s.id, s.partner_id, s.statement, s.kind, s.status, s.listing, s.repeat_of, s.test, s.quarantine,"
-    " s.name, s.organization, s.role, s.email, s.country, s.city, s.postal_code, s.comment, s.locale, s.public,"
-    " s.contact_opt_in, s.partner_opt_in, s.source, s.page, s.created_at, s.confirmed_at"
+    " s.name, s.organization, s.role, s.email, s.country, s.city, s.postal_code, s.comment, s.locale,"
+    " s.public, s.contact_opt_in, s.partner_opt_in, s.source, s.page, s.created_at, s.confirmed_at"
     " FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN signatures s ON s.id = e.signature_id"
 )
 

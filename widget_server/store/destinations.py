@@ -85,9 +85,7 @@ async def reseal(writer: Writer, id_: str, sealed: str) -> None:
 
 
 async def set_status(writer: Writer, id_: str, status: DestinationStatus, reason: str | None) -> None:
-    await writer.execute(
-        update(destinations).where(destinations.c.id == id_).values(status=status, reason=reason)
-    )
+    await writer.execute(update(destinations).where(destinations.c.id == id_).values(status=status, reason=reason))
 
 
 async def revive(writer: Writer, id_: str, at: datetime) -> None:
@@ -150,8 +148,7 @@ async def take_turn(writer: Writer, id_: str, now: datetime, pace_seconds: float
 async def take_test(writer: Writer, id_: str, now: datetime, every_seconds: float) -> bool:
     """Whether a room may be told of a test signature: at most one in `every_seconds`."""
     rows = await writer.raw(
-        "UPDATE destinations SET tested_at = ? WHERE id = ?"
-        " AND (tested_at IS NULL OR tested_at <= ?) RETURNING id",
+        "UPDATE destinations SET tested_at = ? WHERE id = ? AND (tested_at IS NULL OR tested_at <= ?) RETURNING id",
         (writer.instant(now), id_, writer.instant(now - timedelta(seconds=every_seconds))),
     )
     return bool(rows)
@@ -160,7 +157,8 @@ async def take_test(writer: Writer, id_: str, now: datetime, every_seconds: floa
 async def hold(writer: Writer, ids: Sequence[str]) -> dict[str, Faring]:
     """How they fare, locked until commit in an order that all keep to."""
     marks = ", ".join("?" * len(ids))
-    lock = " FOR UPDATE" if writer.engine == "postgresql" else ""
+    # NO KEY: fan-out inserts deliveries that refer to these rows, in an order of its own: it must not wait.
+    lock = " FOR NO KEY UPDATE" if writer.engine == "postgresql" else ""
     rows = await writer.raw(
         "SELECT id, letter_id, partner_id, kind, status, reason, first_failed_at, told_at,"  # noqa: S608
         f" last_sent_at, not_before FROM destinations WHERE id IN ({marks}) ORDER BY id{lock}",

@@ -1,7 +1,7 @@
 """Writes signatures that were collected elsewhere.
 
-One thing must stay true: the indexes decide what is new (`import_key`) and who has signed already (`signers`), so
-that the same file twice, or two at once, adds nothing twice.
+One thing must stay true: the indexes decide what is new (`import_key`) and who has signed already
+(`signers`), so that the same file twice, or two at once, adds nothing twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BATCH = 250
 
 @dataclass(frozen=True, slots=True)
 class ImportedSignature:
-    """A row to be. Field for column, in the order in which it is written; confirmed and listed, all of them."""
+    """A row to be, confirmed and listed. Field for column, in the order in which it is written."""
 
     id: str
     letter_id: int
@@ -47,8 +47,9 @@ class ImportedSignature:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Ids: `new` are stored and counted; `signed` are left out, since their signer had signed; the rest was imported
-    before."""
+    """Ids: `new` are stored and counted; `signed` are left out, since their signer had signed; the rest was
+    imported before.
+    """
 
     new: frozenset[str]
     signed: frozenset[str]
@@ -62,7 +63,7 @@ _FIXED = {
 }  # fmt: skip
 _INSERT = f"INSERT INTO signatures ({', '.join((*_GIVEN, *_FIXED))}) VALUES "  # noqa: S608
 _ROW = f"({', '.join((*'?' * len(_GIVEN), *_FIXED.values()))})"
-_ONCE = " ON CONFLICT (letter_id, import_key) DO NOTHING RETURNING id"
+_ONCE = " ON CONFLICT (letter_id, import_key) WHERE import_key IS NOT NULL DO NOTHING RETURNING id"
 
 
 async def write_imported(
@@ -70,8 +71,8 @@ async def write_imported(
 ) -> Written:
     """Writes all of them within the caller's transaction. `progress` is told how many rows a batch had.
 
-    Rows, then signers in the order of their hashes, then counts: the order of `store/ingest.py`, so that importing
-    while people sign does not deadlock on PostgreSQL.
+    Rows, then signers in the order of their hashes, then counts: the order of `store/ingest.py`, so that
+    importing while people sign does not deadlock on PostgreSQL.
     """
     inserted: set[str] = set()
     for start in range(0, len(rows), BATCH):
@@ -93,18 +94,21 @@ async def write_imported(
             key = (row.letter_id, row.statement, row.kind)
             numbers[key] = numbers.get(key, 0) + 1
     if numbers:
-        await raise_counts(writer, numbers)
+        await writer.play(raise_counts(numbers))
     return Written(frozenset(new), frozenset(signed))
 
 
 async def _claim(writer: Writer, rows: Sequence[ImportedSignature]) -> set[str]:
-    """Takes each row's place in `signers`; takes out again, and gives the ids of, those whose place was taken."""
+    """Takes each row's place in `signers`; takes out again, and gives the ids of, those whose place was
+    taken.
+    """
     claims = sorted(rows, key=lambda row: (row.signer_hash or "", row.id))
     lost: set[str] = set()
     for start in range(0, len(claims), BATCH):
         batch = claims[start : start + BATCH]
         won = await writer.raw(
-            f"INSERT INTO signers (letter_id, signer_hash, signature_id) VALUES {_marks(len(batch), '(?, ?, ?)')}"  # noqa: S608
+            "INSERT INTO signers (letter_id, signer_hash, signature_id)"  # noqa: S608
+            f" VALUES {_marks(len(batch), '(?, ?, ?)')}"
             " ON CONFLICT (letter_id, signer_hash) DO NOTHING RETURNING signature_id",
             [cell for row in batch for cell in (row.letter_id, row.signer_hash, row.id)],
         )

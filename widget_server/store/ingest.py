@@ -78,7 +78,7 @@ class NewSignature(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of it. `new` is False when the same `id` was stored before; then everything else is as it was then."""
+    """What became of it. `new` is False when the same `id` was stored before; then the rest is as it was then."""
 
     id: str
     status: Status
@@ -100,7 +100,7 @@ class Ingest:
 
     def __init__(self, db: Db, *, on_commit: Callable[[], None] = lambda: None, max_queue: int = MAX_QUEUE) -> None:
         self.db = db
-        self._on_commit = on_commit
+        self.on_commit = on_commit
         self._max_queue = max_queue
         self._waiting: list[_Waiting] = []
         self._arrived = asyncio.Event()
@@ -160,7 +160,7 @@ class Ingest:
             for (_, future), result in zip(batch, stored, strict=True):
                 with suppress(asyncio.InvalidStateError):  # its client has gone; the signature is stored all the same
                     future.set_result(result)
-            self._on_commit()
+            self.on_commit()
 
 
 def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
@@ -196,7 +196,11 @@ def write_signatures(engine: Engine, batch: Sequence[NewSignature]) -> Plan[list
     results: list[Stored] = []
     for signature in batch:
         row = by_id[signature.id]
-        status, statement, quarantined = earlier.get(row.id) or (row.status, row.statement, bool(row.quarantine))
+        status, statement, quarantined = earlier.get(row.id) or (
+            row.status,
+            row.statement,
+            bool(row.quarantine),
+        )
         is_new = row.id in new
         new.discard(row.id)  # the same id again in this batch is a repeat of the request
         total = counts.get(row.letter_id, _NO_COUNTS)
@@ -291,8 +295,7 @@ def _tell(
         at = instant(engine, row.created_at)
         for kind in types:
             cells += (new_id(), kind, row.letter_id, row.partner_id, row.id, _FACTS[row.status, row.test], at)
-    for step in event_steps(cells):
-        yield step
+    yield from event_steps(cells)
 
 
 def _count(rows: Sequence[NewSignature]) -> Plan[None]:
@@ -304,7 +307,8 @@ def raise_counts(numbers: Mapping[tuple[int, str, str], int]) -> Plan[None]:
     for key, number in sorted(numbers.items()):
         yield Do(
             "INSERT INTO signature_counts (letter_id, statement, kind, number) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (letter_id, statement, kind) DO UPDATE SET number = signature_counts.number + excluded.number",
+            " ON CONFLICT (letter_id, statement, kind)"
+            " DO UPDATE SET number = signature_counts.number + excluded.number",
             (*key, number),
         )
     for letter_id in sorted({key[0] for key in numbers}):

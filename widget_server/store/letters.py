@@ -28,7 +28,8 @@ async def all_letters(db: Db) -> list[Letter]:
 async def lock_letter(writer: Writer, slug: str) -> Letter | None:
     """A letter as it is now, held against other staff changes until the end of the transaction.
 
-    Signing is not held up: a signature's reference to its letter takes a weaker lock (PostgreSQL's KEY SHARE).
+    Signing is not held up: a signature's reference to its letter takes a weaker lock (PostgreSQL's KEY
+    SHARE).
     """
     row = await writer.one(
         select(letters, text_versions.c.wording)
@@ -53,8 +54,9 @@ async def insert_letter(
 ) -> int | None:
     """A new draft with its first text version. Gives its id, or None where the slug is taken."""
     rows = await writer.raw(
-        "INSERT INTO letters (slug, state, settings, outcome, version, signer_key, revision, announced, milestone,"
-        " created_at) VALUES (?, 'draft', ?, ?, 1, ?, 1, 'draft', 0, ?) ON CONFLICT (slug) DO NOTHING RETURNING id",
+        "INSERT INTO letters (slug, state, settings, outcome, version, signer_key, revision, announced,"
+        " milestone, created_at) VALUES (?, 'draft', ?, ?, 1, ?, 1, 'draft', 0, ?)"
+        " ON CONFLICT (slug) DO NOTHING RETURNING id",
         (
             settings.slug,
             json_text(settings.model_dump(mode="json")),
@@ -73,9 +75,7 @@ async def insert_letter(
 async def insert_text_version(
     writer: Writer, letter_id: int, number: int, wording: Mapping[str, Wording], at: datetime
 ) -> None:
-    stored = {
-        locale: {**asdict(texts), "statements": dict(texts.statements)} for locale, texts in wording.items()
-    }
+    stored = {locale: {**asdict(texts), "statements": dict(texts.statements)} for locale, texts in wording.items()}
     await writer.execute(
         insert(text_versions).values(letter_id=letter_id, number=number, wording=stored, created_at=at)
     )
@@ -98,9 +98,7 @@ async def set_state(writer: Writer, letter_id: int, state: State) -> None:
 async def wording(db: Db, letter_id: int, version: int) -> dict[str, Wording] | None:
     """A text version by its number, by locale."""
     found = await db.value(
-        select(text_versions.c.wording).where(
-            text_versions.c.letter_id == letter_id, text_versions.c.number == version
-        )
+        select(text_versions.c.wording).where(text_versions.c.letter_id == letter_id, text_versions.c.number == version)
     )
     return None if found is None else read_wording(found)
 

@@ -6,15 +6,17 @@ One thing must stay true: a migration that fails leaves the database as it was.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from widget_server.store.db import DRIVER_ERRORS, Db
+
+# Alembic and SQLAlchemy's engines are needed once in a version's life: imported then, not at every command's start.
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 HEAD = "0001"
 """The newest version: when the database has it, Alembic need not be asked. A test holds it equal."""
@@ -45,18 +47,24 @@ async def migrate(db: Db) -> None:
 
 
 def upgrade(connection: Connection) -> None:
+    from alembic import command
+
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
 def alembic_config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
 
 
 def _engine(db: Db) -> AsyncEngine:
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     if db.engine == "postgresql":
         return create_async_engine(make_url(db.url).set(drivername="postgresql+asyncpg"))
     engine = create_async_engine(f"sqlite+aiosqlite:///{db.path}")

@@ -40,8 +40,8 @@ async def insert_partner(
 ) -> int | None:
     """A new partner with the first version of its token. Gives its id, or None where the slug is taken."""
     rows = await writer.raw(
-        "INSERT INTO partners (letter_id, slug, name, version, revoked_versions, origins, locale, strict_origins,"
-        " contact, created_at) VALUES (?, ?, ?, 1, '[]', ?, ?, FALSE, ?, ?)"
+        "INSERT INTO partners (letter_id, slug, name, version, revoked_versions, origins, locale,"
+        " strict_origins, contact, created_at) VALUES (?, ?, ?, 1, '[]', ?, ?, FALSE, ?, ?)"
         " ON CONFLICT (letter_id, slug) DO NOTHING RETURNING id",
         (letter_id, slug, name, json_text(list(origins)), locale, contact, writer.instant(at)),
     )

@@ -1,7 +1,7 @@
 """Pins: which signatures stand above everyone else, because they are an initiator's.
 
-One thing must stay true: only a signature that staff vouch for is pinned (imported, or approved, as the audit log
-says), so that nobody gets to the top of a list by typing an initiator's name.
+One thing must stay true: only a signature that staff vouch for is pinned (imported, or approved, as the audit
+log says), so that nobody gets to the top of a list by typing an initiator's name.
 """
 
 from __future__ import annotations

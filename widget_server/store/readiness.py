@@ -9,6 +9,6 @@ from widget_server.store.tables import revisions
 
 
 async def write_nothing(db: Db) -> None:
-    """A write that changes nothing, committed. Raises `Unavailable` or a driver's error where it cannot be."""
+    """A write that changes nothing, committed. Raises `Unavailable` or a driver's error."""
     async with db.write() as writer:
         await writer.execute(update(revisions).values(number=revisions.c.number))

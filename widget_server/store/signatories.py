@@ -35,6 +35,12 @@ _PUBLIC = and_(
 )
 
 
+_COLUMNS = (
+    _s.seq, _s.statement, _s.kind, _s.name, _s.organization, _s.role,
+    _s.initiator_rank, _s.confirmed_at, _s.sort_key,
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A signatory in its list. `initiator`: an author of the letter, pinned above everyone else."""
@@ -102,12 +108,13 @@ def _select(db: Db, query: ListQuery, segment: int, after: Key | None, limit: in
     columns = _sort_columns(db, query, segment)
     conditions = [_PUBLIC, _s.letter_id == query.letter_id, _segment(query, segment)]
     if query.search:
-        conditions.append(_s.sort_key.contains(fold(query.search), autoescape=True))
+        # Folded, it holds letters, digits and blanks only: no wildcard can be in it.
+        conditions.append(_s.sort_key.like(f"%{fold(query.search)}%"))
     if after is not None:
         conditions.append(tuple_(*columns) > tuple_(*_bound(query, segment, after)))
     # One ordered part a statement: each follows the index (letter, statement, time) and stops at the limit.
     parts = [
-        select(signatures)
+        select(*_COLUMNS)
         .where(_s.statement == code, *conditions)
         .order_by(*columns)
         .limit(limit)

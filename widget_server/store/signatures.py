@@ -1,7 +1,7 @@
 """Signatures as staff see them: list, find, take away, approve.
 
-One thing must stay true: everything that may be many is read in pages by `seq`, so that a list of a million costs
-no more memory than a page.
+One thing must stay true: everything that may be many is read in pages by `seq`, so that a list of a million
+costs no more memory than a page.
 """
 
 from __future__ import annotations
@@ -57,17 +57,15 @@ class Wanted:
 
 
 async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) -> AsyncIterator[Signature]:
-    """By arrival. Read page by page: what arrives meanwhile comes last, what changes is as it was when its page was
-    read."""
+    """By arrival. Read page by page: what arrives meanwhile comes last, what changes is as it was when its
+    page was read.
+    """
     after = 0
     left = limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
         rows = await db.all(
-            select(*_COLUMNS)
-            .where(_condition(wanted), signatures.c.seq > after)
-            .order_by(signatures.c.seq)
-            .limit(size)
+            select(*_COLUMNS).where(_condition(wanted), signatures.c.seq > after).order_by(signatures.c.seq).limit(size)
         )
         for row in rows:
             yield _signature(row)
@@ -79,9 +77,7 @@ async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) ->
 
 async def find_signature(db: Db, letter_id: int, signature_id: str) -> Signature | None:
     """One by its public id (a UUID in canonical form)."""
-    row = await db.one(
-        select(*_COLUMNS).where(signatures.c.letter_id == letter_id, signatures.c.id == signature_id)
-    )
+    row = await db.one(select(*_COLUMNS).where(signatures.c.letter_id == letter_id, signatures.c.id == signature_id))
     return None if row is None else _signature(row)
 
 
@@ -139,16 +135,22 @@ def _condition(wanted: Wanted) -> ColumnElement[bool]:
 
 
 def _mentions(text: str, signer_hash: str | None) -> ColumnElement[bool]:
-    """The name that a list shows is compared without accents, case and punctuation; the others as the engine can."""
+    """The name that a list shows is compared without accents, case and punctuation; the others as the engine
+    can.
+    """
     c = signatures.c
-    found: list[ColumnElement[bool]] = [
-        column.icontains(text, autoescape=True) for column in (c.name, c.organization, c.email)
-    ]
+    found = [_holds(func.lower(column), text.lower()) for column in (c.name, c.organization, c.email)]
     if folded := fold(text):
-        found.append(c.sort_key.contains(folded, autoescape=True))
+        found.append(_holds(c.sort_key, folded))
     if signer_hash is not None:
         found.append(c.signer_hash == signer_hash)
     return or_(*found)
+
+
+def _holds(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """The wildcards are part of the value: `databases` trips over a per cent sign in the text of a query."""
+    escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return column.like(f"%{escaped}%", escape="/")
 
 
 def _signature(row: Row) -> Signature:

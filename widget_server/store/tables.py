@@ -10,8 +10,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text,
-    UniqueConstraint, text,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
@@ -187,9 +199,30 @@ signatures = Table(
     Column("withdrawn_at", Instant),
     Column("rejected_at", Instant),
     Index("ix_signatures_letter_status", "letter_id", "status", "seq"),
-    Index("ix_signatures_listed", "letter_id", "statement", "seq", sqlite_where=text("listing = 'listed'"),
-          postgresql_where=text("listing = 'listed'")),
-    Index("uq_signatures_import", "letter_id", "import_key", unique=True),
+    Index(
+        "ix_signatures_listed",
+        "letter_id",
+        "statement",
+        "confirmed_at",
+        "seq",
+        sqlite_where=text("listing = 'listed'"),
+        postgresql_where=text("listing = 'listed'"),
+    ),
+    Index(
+        "ix_signatures_initiators",
+        "letter_id",
+        "initiator_rank",
+        sqlite_where=text("initiator_rank IS NOT NULL"),
+        postgresql_where=text("initiator_rank IS NOT NULL"),
+    ),
+    Index(
+        "uq_signatures_import",
+        "letter_id",
+        "import_key",
+        unique=True,
+        sqlite_where=text("import_key IS NOT NULL"),
+        postgresql_where=text("import_key IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -199,6 +232,7 @@ signers = Table(
     Column("letter_id", _seq, ForeignKey("letters.id"), primary_key=True),
     Column("signer_hash", String(43), primary_key=True),
     Column("signature_id", Id, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Who has signed already: one row a signer whose signature counts. The index decides, nobody looks first."""
 
@@ -223,9 +257,12 @@ events = Table(
     Column("data", Json, nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Column("fanned_out_at", Instant),
-    Index("ix_events_waiting", "seq", sqlite_where=text("fanned_out_at IS NULL"),
-          postgresql_where=text("fanned_out_at IS NULL")),
-    Index("ix_events_letter", "letter_id", "occurred_at"),
+    Index(
+        "ix_events_waiting",
+        "seq",
+        sqlite_where=text("fanned_out_at IS NULL"),
+        postgresql_where=text("fanned_out_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -269,8 +306,13 @@ deliveries = Table(
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
     UniqueConstraint("event_id", "destination_id"),
-    Index("ix_deliveries_due", "destination_id", "next_attempt_at", sqlite_where=text("status = 'pending'"),
-          postgresql_where=text("status = 'pending'")),
+    Index(
+        "ix_deliveries_due",
+        "destination_id",
+        "next_attempt_at",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
 )
 
 attempts = Table(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from widget_server.store.db import Db, Writer
 from widget_server.store.events import EventRow
@@ -40,9 +40,12 @@ async def take_waiting(writer: Writer, limit: int) -> list[Waiting]:
 
 async def mark_fanned_out(writer: Writer, seqs: Sequence[int], at: datetime) -> None:
     instant = writer.instant(at)
-    await writer.raw_many(
-        "UPDATE events SET fanned_out_at = ? WHERE seq = ?", [(instant, seq) for seq in seqs]
-    )
+    await writer.raw_many("UPDATE events SET fanned_out_at = ? WHERE seq = ?", [(instant, seq) for seq in seqs])
+
+
+async def mark_told(writer: Writer, id_: str, at: datetime) -> None:
+    """An event that was written for one destination only: fan-out leaves it alone."""
+    await writer.execute(update(events).where(events.c.id == id_).values(fanned_out_at=at))
 
 
 async def pass_over_waiting(writer: Writer, limit: int, at: datetime) -> int:

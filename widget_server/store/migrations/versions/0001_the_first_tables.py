@@ -67,7 +67,6 @@ def upgrade() -> None:
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('events', schema=None) as batch_op:
-        batch_op.create_index('ix_events_letter', ['letter_id', 'occurred_at'], unique=False)
         batch_op.create_index('ix_events_waiting', ['seq'], unique=False, sqlite_where=sa.text('fanned_out_at IS NULL'), postgresql_where=sa.text('fanned_out_at IS NULL'))
 
     op.create_table('partners',
@@ -106,7 +105,8 @@ def upgrade() -> None:
     sa.Column('signer_hash', sa.String(length=43), nullable=False),
     sa.Column('signature_id', widget_server.store.tables.Id(), nullable=False),
     sa.ForeignKeyConstraint(['letter_id'], ['letters.id'], name=op.f('fk_signers_letter_id')),
-    sa.PrimaryKeyConstraint('letter_id', 'signer_hash', name=op.f('pk_signers'))
+    sa.PrimaryKeyConstraint('letter_id', 'signer_hash', name=op.f('pk_signers')),
+    sqlite_with_rowid=False
     )
     op.create_table('text_versions',
     sa.Column('letter_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -137,6 +137,7 @@ def upgrade() -> None:
     sa.Column('last_sent_at', widget_server.store.tables.Instant(), nullable=True),
     sa.Column('first_failed_at', widget_server.store.tables.Instant(), nullable=True),
     sa.Column('told_at', widget_server.store.tables.Instant(), nullable=True),
+    sa.Column('tested_at', widget_server.store.tables.Instant(), nullable=True),
     sa.Column('created_at', widget_server.store.tables.Instant(), nullable=False),
     sa.ForeignKeyConstraint(['letter_id'], ['letters.id'], name=op.f('fk_destinations_letter_id')),
     sa.ForeignKeyConstraint(['partner_id'], ['partners.id'], name=op.f('fk_destinations_partner_id')),
@@ -194,9 +195,10 @@ def upgrade() -> None:
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('signatures', schema=None) as batch_op:
+        batch_op.create_index('ix_signatures_initiators', ['letter_id', 'initiator_rank'], unique=False, sqlite_where=sa.text('initiator_rank IS NOT NULL'), postgresql_where=sa.text('initiator_rank IS NOT NULL'))
         batch_op.create_index('ix_signatures_letter_status', ['letter_id', 'status', 'seq'], unique=False)
-        batch_op.create_index('ix_signatures_listed', ['letter_id', 'statement', 'seq'], unique=False, sqlite_where=sa.text("listing = 'listed'"), postgresql_where=sa.text("listing = 'listed'"))
-        batch_op.create_index('uq_signatures_import', ['letter_id', 'import_key'], unique=True)
+        batch_op.create_index('ix_signatures_listed', ['letter_id', 'statement', 'confirmed_at', 'seq'], unique=False, sqlite_where=sa.text("listing = 'listed'"), postgresql_where=sa.text("listing = 'listed'"))
+        batch_op.create_index('uq_signatures_import', ['letter_id', 'import_key'], unique=True, sqlite_where=sa.text('import_key IS NOT NULL'), postgresql_where=sa.text('import_key IS NOT NULL'))
 
     op.create_table('deliveries',
     sa.Column('id', widget_server.store.tables.Id(), nullable=False),
@@ -248,9 +250,10 @@ def downgrade() -> None:
 
     op.drop_table('deliveries')
     with op.batch_alter_table('signatures', schema=None) as batch_op:
-        batch_op.drop_index('uq_signatures_import')
+        batch_op.drop_index('uq_signatures_import', sqlite_where=sa.text('import_key IS NOT NULL'), postgresql_where=sa.text('import_key IS NOT NULL'))
         batch_op.drop_index('ix_signatures_listed', sqlite_where=sa.text("listing = 'listed'"), postgresql_where=sa.text("listing = 'listed'"))
         batch_op.drop_index('ix_signatures_letter_status')
+        batch_op.drop_index('ix_signatures_initiators', sqlite_where=sa.text('initiator_rank IS NOT NULL'), postgresql_where=sa.text('initiator_rank IS NOT NULL'))
 
     op.drop_table('signatures')
     with op.batch_alter_table('destinations', schema=None) as batch_op:
@@ -264,7 +267,6 @@ def downgrade() -> None:
     op.drop_table('partners')
     with op.batch_alter_table('events', schema=None) as batch_op:
         batch_op.drop_index('ix_events_waiting', sqlite_where=sa.text('fanned_out_at IS NULL'), postgresql_where=sa.text('fanned_out_at IS NULL'))
-        batch_op.drop_index('ix_events_letter')
 
     op.drop_table('events')
     op.drop_table('revisions')
