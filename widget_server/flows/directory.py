@@ -73,8 +73,9 @@ class Directory:
                     {partner.id: partner for partner in partners},
                 )
                 self._credits = {}
-            self._counts = await letter_store.all_counts(self._db)
+            # Revisions before counts: who keeps something by its revision must not keep older counts under it.
             self._revisions = await letter_store.letter_revisions(self._db)
+            self._counts = await letter_store.all_counts(self._db)
             self._asked_at = asked_at
 
     async def letter(self, slug: str) -> Letter | None:
@@ -132,7 +133,7 @@ class Directory:
         return credit
 
     def shown(self, token: str | None, letter: Letter) -> Shown | None:
-        """What the signer had before their eyes, or None: absent, forged and another letter's all count as not shown."""
+        """What the signer had before their eyes, or None: absent, forged and another letter's count as not shown."""
         key = (letter.id, token)
         if key not in self._shown:
             if len(self._shown) >= _TOKENS_KEPT:

@@ -164,5 +164,3 @@ def first_listing(letter: Letter, form: SignForm) -> Listing:
     if form.kind == "individual":
         return "listed" if form.public else "hidden_by_signer"
     return "listed" if letter.settings.organizations == "listed" else "awaiting_review"
-
-

@@ -1,0 +1,35 @@
+"""When staff look for signatures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from widget_server.domain import emails
+from widget_server.domain.letters import Letter
+from widget_server.domain.signatures import Listing, Signature, Status
+from widget_server.domain.signers import signer_hash
+from widget_server.store.db import Db
+from widget_server.store.signatures import Wanted, each_signature
+
+
+def list_signatures(
+    db: Db,
+    letter: Letter,
+    *,
+    status: Status | None = None,
+    listing: Listing | None = None,
+    partner_id: int | None = None,
+    limit: int | None = None,
+) -> AsyncIterator[Signature]:
+    """By arrival, read page by page. None is any."""
+    return each_signature(db, Wanted(letter.id, status, listing, partner_id), limit=limit)
+
+
+def find_signatures(db: Db, letter: Letter, text: str) -> AsyncIterator[Signature]:
+    """Those whose name, organization or address holds `text`; a whole address finds its other forms."""
+    wanted = text.strip()
+    try:
+        same = signer_hash(letter.signer_key, "individual", emails.read(wanted).canonical, None)
+    except emails.BadEmail:
+        same = None
+    return each_signature(db, Wanted(letter.id, text=wanted, signer_hash=same))
