@@ -1,0 +1,159 @@
+"""The only place where parts meet: settings in, an ASGI application out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from widget_server.domain.letters import Letter
+from widget_server.domain.partners import Partner
+from widget_server.domain.tokens import Seals
+from widget_server.domain.vault import Vault
+from widget_server.flows.consents import ConsentBook
+from widget_server.flows.directory import Directory
+from widget_server.flows.limit import ClientLimit
+from widget_server.flows.reading import Reading
+from widget_server.flows.sign import Signing
+from widget_server.i18n import Texts
+from widget_server.outbox.dispatcher import Dispatcher
+from widget_server.outbox.registry import Registry
+from widget_server.settings import Settings
+from widget_server.store.db import Db
+from widget_server.store.ingest import Ingest
+from widget_server.store.migrate import migrate
+from widget_server.web.clients import Clients
+from widget_server.web.errors import HANDLERS, mistaken
+from widget_server.web.health import Probe
+from widget_server.web.pages import Pages
+from widget_server.web.routes import ROUTES
+from widget_server.web.sign import sign
+from widget_server.web.site import Site
+from widget_server.web.widget_file import widget_files
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class App(Starlette):
+    """Starlette's, with one boundary for mistakes, and the sign route taken ahead of routing: it is the hot one."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        try:
+            if scope["path"] == "/v1/signatures":
+                await sign(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
+        except Exception as error:  # noqa: BLE001  the one boundary: a bug becomes a 500 with an id
+            response = await mistaken(Request(scope), error)
+            await response(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Without Starlette's own outermost layer: it answers mistakes first, then has their messages logged."""
+        return ExceptionMiddleware(self.router, handlers=self.exception_handlers)
+
+
+def create_app(settings: Settings, *, dispatch: bool = True, now: Callable[[], datetime] = utc_now) -> Starlette:
+    """The server. While it runs it holds the database, the group commit and, unless told not to, the dispatcher."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_site(settings, dispatch=dispatch, now=now) as site:
+            app.state.site = site
+            yield
+
+    return App(routes=ROUTES, exception_handlers=HANDLERS, lifespan=lifespan)
+
+
+@asynccontextmanager
+async def dispatching(
+    settings: Settings, db: Db, directory: Directory, texts: Texts, now: Callable[[], datetime]
+) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work; on leaving, what is under way is finished or left to be taken up again."""
+    dispatcher = Dispatcher(
+        db=db,
+        directory=directory,
+        vault=Vault(settings.secret_keys),
+        registry=Registry(),
+        texts=texts,
+        public_url=settings.public_url,
+        egress_allow=settings.egress_allow,
+        now=now,
+    )
+    task = asyncio.create_task(dispatcher.run(), name="dispatcher")
+    try:
+        yield dispatcher
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+@asynccontextmanager
+async def open_dispatcher(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> AsyncIterator[None]:
+    """Delivery alone, for a machine of its own."""
+    db = Db(settings.database_url)
+    await db.connect()
+    await migrate(db)
+    try:
+        async with dispatching(settings, db, Directory(db, Seals(settings.secret_keys)), Texts(), now):
+            yield
+    finally:
+        await db.disconnect()
+
+
+@asynccontextmanager
+async def open_site(settings: Settings, *, dispatch: bool, now: Callable[[], datetime]) -> AsyncIterator[Site]:
+    async with AsyncExitStack() as stack:
+        db = Db(settings.database_url)
+        await db.connect()
+        stack.push_async_callback(db.disconnect)
+        await migrate(db)
+        seals, texts = Seals(settings.secret_keys), Texts()
+        directory = Directory(db, seals)
+        ingest = Ingest(db)
+        if dispatch:
+            dispatcher = await stack.enter_async_context(dispatching(settings, db, directory, texts, now))
+            ingest.on_commit = dispatcher.wake
+        await ingest.start()
+        stack.push_async_callback(ingest.stop)
+
+        consents = ConsentBook(db, texts, now)
+
+        async def consent_version(letter: Letter, partner: Partner) -> str:
+            return (await consents.current(letter, partner)).version
+
+        yield Site(
+            public_url=settings.public_url,
+            db=db,
+            seals=seals,
+            texts=texts,
+            directory=directory,
+            ingest=ingest,
+            signing=Signing(
+                directory=directory,
+                seals=seals,
+                ingest=ingest,
+                rate_limit=ClientLimit(settings.windows),
+                consent_version=consent_version,
+                house_origin=settings.public_url,
+                now=now,
+            ),
+            clients=Clients(settings.trusted_proxies),
+            pages=Pages(texts, settings.public_url),
+            consents=consents,
+            reading=Reading(db, directory),
+            widget_files=widget_files(settings.public_url),
+            probe=Probe(),
+            now=now,
+        )
