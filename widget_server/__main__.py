@@ -1,0 +1,49 @@
+"""`undersigned`: the command line, one file a noun."""
+
+from __future__ import annotations
+
+import typer
+
+from widget_server import __version__
+from widget_server.cli import delivery, demo, destination, letter, partner, serve, signatures
+
+app = typer.Typer(
+    name="undersigned",
+    help="A coalition's open letter, signed on every partner's own website.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",  # else help keeps the line breaks of its docstring
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"undersigned {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say which."),
+) -> None:
+    """A coalition's open letter, signed on every partner's own website."""
+
+
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("dispatch")(serve.dispatch)
+app.command("migrate")(serve.migrate)
+app.add_typer(letter.app, name="letter")
+app.add_typer(partner.app, name="partner")
+app.add_typer(signatures.app, name="signatures")
+app.add_typer(destination.app, name="destination")
+app.add_typer(delivery.app, name="delivery")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Values given to a command: as they stand, from a file, or from standard input.
+
+One thing must stay true: a secret need never stand on a command line, where every process of the machine
+can read it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from widget_server.domain.refusals import Problems
+
+
+def read_options(pairs: list[str]) -> dict[str, str]:
+    """Raises `Problems` with everything that cannot be read."""
+    options: dict[str, str] = {}
+    problems: list[str] = []
+    for pair in pairs:
+        name, found, value = pair.partition("=")
+        if not found or not name:
+            problems.append(f"--option {pair}: write KEY=VALUE, KEY=@FILE or KEY=-")
+            continue
+        try:
+            options[name] = read_value(name, value)
+        except Problems as error:
+            problems += error.problems
+    if problems:
+        raise Problems(problems)
+    return options
+
+
+def read_value(name: str, value: str) -> str:
+    """The value itself, or what stands in the file or on standard input that it names. Raises `Problems`."""
+    if value == "-":
+        return sys.stdin.read().strip()
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problems([f"{name}: {value[1:]} cannot be read: {error.__class__.__name__}"]) from error
