@@ -1,0 +1,107 @@
+# Two commands on a fresh machine: `make demo`, `make test`. `make` alone lists the rest.
+# Needed beforehand: Python 3.11 or newer, and make. Everything else goes into .venv/.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+DEV   := $(VENV)/.ready-dev
+PIP   := $(BIN)/python -m pip --disable-pip-version-check
+QUIET := -qq
+# `make test ARGS="tests/store -x"` narrows the run; WORKERS=0 runs everything in one process.
+ARGS    ?=
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench lock browser clean
+# Recipes share .venv, so two of them at once would tread on each other.
+.NOTPARALLEL:
+
+help:
+	@echo "make demo     everything at once on sample data, nothing to configure"
+	@echo "              (PORT=9000: other ports; FRESH=1: start over)"
+	@echo "make test     install what the tests need and run them all (ARGS=... goes to pytest)"
+	@echo "make check    format, lint, types, import contracts"
+	@echo "make bench    speed and size, measured on this machine"
+	@echo "make setup    only make .venv/ with the console script in it"
+	@echo "make lock     renew requirements*.txt from pyproject.toml (needs uv)"
+	@echo "make clean    remove .venv/ and caches; var/, where data is, stays"
+
+setup: $(READY)
+	@echo "Ready: $(BIN)/undersigned --help"
+
+demo: $(READY)
+	@exec $(BIN)/undersigned demo $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
+
+test: $(DEV) browser
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -o faulthandler_timeout=120 $(ARGS)
+
+# All four are run, so that one round shows everything that is wrong.
+check: $(DEV)
+	@wrong=; \
+	$(BIN)/ruff format --check --quiet --output-format concise . || wrong="$$wrong format($(BIN)/ruff format .)"; \
+	$(BIN)/ruff check --quiet --output-format concise . || wrong="$$wrong lint($(BIN)/ruff check --fix .)"; \
+	$(BIN)/mypy --no-error-summary || wrong="$$wrong types"; \
+	$(BIN)/lint-imports --no-logo >$(VENV)/imports.log 2>&1 || { cat $(VENV)/imports.log; wrong="$$wrong imports"; }; \
+	[ -z "$$wrong" ] || { echo "Not right:$$wrong" >&2; exit 1; }
+	@echo "Format, lint, types and import contracts hold."
+
+bench: $(DEV)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The Python that makes .venv/: the first of these that runs and is new enough.
+$(BIN)/python:
+	@for python in "$(PYTHON)" python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	  [ -n "$$python" ] || continue; \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+	  echo "Making $(VENV)/ with $$($$python --version)"; \
+	  "$$python" -m venv $(VENV) && exit 0; \
+	  rm -rf $(VENV); \
+	  echo "$$python could not make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; \
+	  exit 1; \
+	done; \
+	echo "Python 3.11 or newer is needed and was not found. Install it, or name one: make PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+# A stamp is written only after everything succeeded, so an interrupted setup is taken up again.
+$(READY): requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Undersigned and what it needs (about half a minute, once)"
+	@$(PIP) install $(QUIET) --require-hashes -r requirements.txt \
+	  || { echo "The installation failed; the lines above say why. Mend it and run make again." >&2; exit 1; }
+	@$(PIP) install $(QUIET) --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(DEV): requirements-dev.txt $(READY)
+	@echo "Installing what tests and checks need"
+	@$(PIP) install $(QUIET) --require-hashes -r requirements-dev.txt \
+	  || { echo "The installation failed; the lines above say why. Mend it and run make again." >&2; exit 1; }
+	@touch $@
+
+# Some browser for the browser tests: one that is here; else Playwright's own; else the system's package.
+browser: $(DEV)
+	@[ -n "$$UNDERSIGNED_TEST_CHROMIUM" ] && exit 0; \
+	for name in chromium chromium-browser google-chrome; do \
+	  command -v $$name >/dev/null 2>&1 && exit 0; \
+	done; \
+	$(BIN)/python -c 'import pathlib, sys; from playwright.sync_api import sync_playwright; p = sync_playwright().start(); path = pathlib.Path(p.chromium.executable_path); p.stop(); sys.exit(not path.exists())' && exit 0; \
+	echo "Looking for a Chromium for the browser tests"; \
+	$(BIN)/python -m playwright install chromium >$(VENV)/browser.log 2>&1 && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then root=; elif sudo -n true 2>/dev/null; then root="sudo -n"; else root=none; fi; \
+	if [ "$$root" != none ] && command -v apt-get >/dev/null 2>&1; then \
+	  { $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends chromium fonts-dejavu; } \
+	    >>$(VENV)/browser.log 2>&1 && exit 0; \
+	fi; \
+	echo "No Chromium could be installed ($(VENV)/browser.log says why): the browser tests will be skipped." >&2; \
+	echo "Install Chrome or Chromium and run make test again to have them." >&2
+
+# Pins every dependency with its hashes, for every platform, without naming any index.
+# The newest versions: make lock ARGS=--upgrade
+LOCK = uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+  --universal --fork-strategy fewest --python-version 3.11 $(ARGS)
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	@$(LOCK) --group build pyproject.toml -o requirements.txt
+	@$(LOCK) --group build --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean:
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
