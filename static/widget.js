@@ -221,6 +221,9 @@
       } catch {
         root.append(el("style", "", css)); // Safari before 16.4
       }
+      // The height kept free in the page was the form's.
+      const place = stage && host.closest("[data-undersigned]");
+      if (place) place.style.minHeight = 0;
       if (focus) root.querySelector(".landing").focus();
       if (first) emit("ready");
     };
@@ -469,6 +472,7 @@
         "div",
         pending ? "confirm" : "thanks", heading(1, "landing", words.thanks),
         el("p", "", fill(number(words.thanked, letter.counts.total), values)),
+        kind == "organization" && words.review && el("p", "", words.review),
         pending &&
           button("quiet", words.mend, () => {
             stage = "";

@@ -282,9 +282,10 @@ async def test_nothing_moves_when_the_form_arrives(
         assert height(letter, partner) - 64 <= drawn <= height(letter, partner)
 
 
-async def test_the_other_views(browser: Browser, host: Host, embed: str) -> None:
+async def test_the_other_views(browser: Browser, host: Host, embed: str, live: Live) -> None:
     page = await opened(browser, host.page(embed))
     await sign(page)
+    await live.site.directory.refresh(now_please=True)  # what is answered may be half a second old
     for view in ("list", "count"):
         page = await opened(browser, host.page(embed.replace("<div ", f'<div data-view="{view}" '), path=f"/{view}"))
         await expect(page.locator(".counter")).to_contain_text("1 signature")

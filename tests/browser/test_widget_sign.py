@@ -96,6 +96,9 @@ async def test_an_organization_signs_in_english(browser: Browser, host: Host, em
     await page.get_by_role("checkbox", name="The Harbour Coalition").check()
     await page.get_by_role("button", name="Sign the letter").click()
     await expect(page.get_by_role("heading", name="Thank you")).to_be_focused()
+    await expect(page.get_by_text("listed once it has been checked")).to_be_visible()
+    place = page.locator("[data-undersigned]")
+    assert await place.evaluate("place => place.offsetHeight") < 500  # what was kept free for the form is given back
     (row,) = await stored(db)
     assert (row["organization"], row["statement"], row["authorized"]) == (
         "Harbour & Sons (Local 49)",

@@ -32,8 +32,14 @@ class Counted(Db):
 
 
 async def test_a_crowd_shares_one_question(
-    database_url: str, seals: Seals, letter: Letter, partner: Partner, token: str
+    database_url: str,
+    seals: Seals,
+    letter: Letter,
+    partner: Partner,
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(module.time, "monotonic", lambda: 100.0)  # however slow this machine is, no time passes
     db = Counted(database_url)
     await db.connect()
     directory = Directory(db, seals)

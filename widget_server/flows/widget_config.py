@@ -40,6 +40,8 @@ def open_configuration(
     for locale, said in document["texts"].items():
         said.update(_only_asked(texts.area("widget.form", locale), letter))
         said.update(texts.area(f"widget.{thanks}", locale))
+        if letter.settings.organizations != "listed":
+            said.update(texts.area("widget.review", locale))
         said.update({box.field: box.text for box in consents.boxes(locale)})
         said["uncovered"] = texts.area("field.country", locale)["uncovered"]
         said["statements"] = dict(letter.wording[locale].statements)
