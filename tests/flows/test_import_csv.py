@@ -20,7 +20,7 @@ from widget_server.store.db import Db
 from widget_server.store.signatories import ListQuery, list_page
 from widget_server.store.tables import events, signatures, signers
 
-STCA = Path("/work/shared/stca")
+STCA = Path(__file__).resolve().parents[3] / "shared" / "stca"
 
 # A letter's own list as authors publish it: what a name may hold, and the initiators not first.
 HARBOUR = """\
