@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import func, insert, select
 
@@ -203,5 +204,27 @@ async def test_a_disk_that_refuses_stores_nothing_and_mends(tmp_path: Path) -> N
     async with db.write() as writer:
         await writer.raw("PRAGMA max_page_count = 1000000")
     assert (await ingest.add(signature(letter_id, maple, "later"))).new
+    await ingest.stop()
+    await db.disconnect()
+
+
+async def test_a_server_that_hangs_up_is_a_503_and_then_forgotten(migrated_postgresql: str) -> None:
+    db = Db(migrated_postgresql)
+    await db.connect()
+    letter_id, _, maple = await letter_and_partners(db)
+    ingest = Ingest(db)
+    await ingest.start()
+    await ingest.add(signature(letter_id, maple, "before"))
+    admin = await asyncpg.connect(migrated_postgresql)
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await admin.close()
+    with pytest.raises(Unavailable):
+        await ingest.add(signature(letter_id, maple, "meanwhile"))
+    stored = await ingest.add(signature(letter_id, maple, "after"))
+    assert (stored.new, stored.counts.total) == (True, 2)
+    assert await db.value(select(func.count()).select_from(signatures)) == 2
     await ingest.stop()
     await db.disconnect()

@@ -272,6 +272,17 @@ async def test_storage_that_refuses_is_a_503_and_nothing_is_stored(
     assert (await client.post("/v1/signatures", data=person)).status_code == 201
 
 
+async def test_a_database_that_does_not_answer_is_a_503(
+    client: httpx.AsyncClient, person: dict[str, str], live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_query: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(live.site.db, "value", gone)
+    monkeypatch.setattr(live.site.directory, "_asked_at", float("-inf"))
+    problem(await client.post("/v1/signatures", data=person), 503, "unavailable")
+
+
 async def test_a_bug_is_a_500_with_an_id_and_says_nothing_else(
     client: httpx.AsyncClient, person: dict[str, str], live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from widget_server.domain.letters import Counts, Letter
 from widget_server.domain.partners import HOUSE, Partner
-from widget_server.domain.refusals import NotAllowed
+from widget_server.domain.refusals import NotAllowed, Unavailable
 from widget_server.domain.tokens import BadToken, Seals, Shown, open_attribution, open_shown
 from widget_server.store import letters as letter_store
 from widget_server.store import partners as partner_store
-from widget_server.store.db import Db
+from widget_server.store.db import DRIVER_ERRORS, Db
 
 FRESH_SECONDS = 0.5
 _NO_COUNTS = Counts()
@@ -55,28 +55,37 @@ class Directory:
         self._shown: dict[tuple[int, str | None], Shown | None] = {}
 
     async def refresh(self, *, now_please: bool = False) -> None:
-        """Brings everything up to date where it is older than `FRESH_SECONDS` (or in any case)."""
+        """Brings everything up to date where it is older than `FRESH_SECONDS` (or in any case).
+
+        Raises `Unavailable` where the database does not answer: nothing is answered from what may be outdated.
+        """
         if not now_please and time.monotonic() - self._asked_at < FRESH_SECONDS:
             return
         async with self._asking:
             if not now_please and time.monotonic() - self._asked_at < FRESH_SECONDS:
                 return
             asked_at = time.monotonic()
-            revision = await letter_store.directory_revision(self._db)
-            if revision != self._contents.revision:
-                letters = await letter_store.all_letters(self._db)
-                partners = await partner_store.all_partners(self._db)
-                self._contents = _Contents(
-                    revision,
-                    {letter.slug: letter for letter in letters},
-                    {(partner.letter_id, partner.slug): partner for partner in partners},
-                    {partner.id: partner for partner in partners},
-                )
-                self._credits = {}
-            # Revisions before counts: who keeps something by its revision must not keep older counts under it.
-            self._revisions = await letter_store.letter_revisions(self._db)
-            self._counts = await letter_store.all_counts(self._db)
+            try:
+                await self._ask()
+            except DRIVER_ERRORS as error:
+                raise Unavailable() from error
             self._asked_at = asked_at
+
+    async def _ask(self) -> None:
+        revision = await letter_store.directory_revision(self._db)
+        if revision != self._contents.revision:
+            letters = await letter_store.all_letters(self._db)
+            partners = await partner_store.all_partners(self._db)
+            self._contents = _Contents(
+                revision,
+                {letter.slug: letter for letter in letters},
+                {(partner.letter_id, partner.slug): partner for partner in partners},
+                {partner.id: partner for partner in partners},
+            )
+            self._credits = {}
+        # Revisions before counts: who keeps something by its revision must not keep older counts under it.
+        self._revisions = await letter_store.letter_revisions(self._db)
+        self._counts = await letter_store.all_counts(self._db)
 
     async def letter(self, slug: str) -> Letter | None:
         await self.refresh()
