@@ -16,8 +16,9 @@ from widget_server.flows.load_letter import load_letter
 from widget_server.flows.partners import add_partner, token_of
 from widget_server.i18n import Texts
 from widget_server.store.db import Db
-from widget_server.store.ingest import Ingest, NewSignature
+from widget_server.store.ingest import Ingest
 from widget_server.store.migrate import migrate
+from widget_server.store.new_signatures import NewSignature
 
 KEY = "a key for measurements only"
 

@@ -17,7 +17,7 @@ from widget_server.flows.approve import Approval, approve
 from widget_server.flows.directory import Directory
 from widget_server.flows.load_letter import load_letter
 from widget_server.store.db import Db
-from widget_server.store.ingest import NewSignature, write_signatures
+from widget_server.store.new_signatures import NewSignature, write_signatures
 from widget_server.store.tables import audit, events, signatures
 
 

@@ -22,7 +22,8 @@ from widget_server.i18n import Texts
 from widget_server.outbox.dispatcher import Dispatcher
 from widget_server.outbox.registry import Registry
 from widget_server.store.db import Db
-from widget_server.store.ingest import Ingest, NewSignature
+from widget_server.store.ingest import Ingest
+from widget_server.store.new_signatures import NewSignature
 
 PUBLIC_URL = "https://letters.example.org"
 LOOPBACK = (ip_network("127.0.0.0/8"),)

@@ -15,8 +15,9 @@ from sqlalchemy import func, insert, select
 from widget_server.domain.ids import new_id
 from widget_server.domain.refusals import Unavailable
 from widget_server.store.db import Db
-from widget_server.store.ingest import Ingest, NewSignature
+from widget_server.store.ingest import Ingest
 from widget_server.store.migrate import migrate
+from widget_server.store.new_signatures import NewSignature
 from widget_server.store.tables import events, letters, partners, signature_counts, signatures, signers
 
 NOW = datetime(2026, 6, 20, 12, 0, tzinfo=UTC)

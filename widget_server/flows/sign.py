@@ -25,7 +25,8 @@ from widget_server.domain.signatures import Listing, Status
 from widget_server.domain.signers import signer_hash
 from widget_server.domain.tokens import Seals
 from widget_server.flows.directory import Credit, Directory
-from widget_server.store.ingest import Ingest, NewSignature, Stored
+from widget_server.store.ingest import Ingest
+from widget_server.store.new_signatures import NewSignature, Stored
 from widget_server.store.signing import find_stored
 
 

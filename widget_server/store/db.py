@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -22,12 +21,9 @@ from databases.core import Connection
 from sqlalchemy.sql import ClauseElement
 
 from widget_server.domain.refusals import Unavailable
-from widget_server.store.tables import instant_text
-
-T = TypeVar("T")
+from widget_server.store.plans import Ask, Do, Engine, Plan, T, carry_out, instant, numbered
 
 Row = dict[str, Any]
-Engine = Literal["sqlite", "postgresql"]
 
 BUSY_SECONDS = 10
 
@@ -60,27 +56,6 @@ class _SQLite(sqlite3.Connection):
 
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
         return super().execute("BEGIN IMMEDIATE" if sql == "BEGIN" else sql, *args)
-
-
-@dataclass(frozen=True, slots=True)
-class Do:
-    """A step of a plan: a statement that answers with the number of rows it touched."""
-
-    sql: str
-    values: Sequence[Any] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A step of a plan: a statement that answers with its rows, as tuples."""
-
-    sql: str
-    values: Sequence[Any] = ()
-
-
-Plan = Generator[Do | Ask, Any, T]
-"""A transaction as a generator: it yields steps, is sent their answers, and returns its result. Written once, it
-runs on SQLite without returning to the event loop between two statements, which under load costs a turn each."""
 
 
 class Db:
@@ -171,7 +146,7 @@ class Db:
                 raw = (await self._held()).raw_connection
             except DRIVER_ERRORS as error:
                 raise Unavailable() from error
-            return cast(T, await raw._execute(_transact, raw._conn, plan))
+            return cast(T, await raw._execute(carry_out, raw._conn, plan))
 
     async def _held(self) -> Connection:
         if self._writer is None:
@@ -254,50 +229,6 @@ class Writer:
     def instant(self, value: datetime) -> Any:
         """A time as the driver of this engine takes it in prepared text."""
         return instant(self._engine, value)
-
-
-def instant(engine: Engine, value: datetime) -> Any:
-    return value if engine == "postgresql" else instant_text(value)
-
-
-def _transact(connection: sqlite3.Connection, plan: Plan[T]) -> T:
-    """A whole plan in the connection's own thread: BEGIN IMMEDIATE, its steps, COMMIT."""
-    connection.execute("BEGIN")
-    try:
-        answer: Any = None
-        while True:
-            step = plan.send(answer)
-            cursor = connection.execute(step.sql, step.values)
-            answer = cursor.fetchall() if isinstance(step, Ask) else cursor.rowcount
-    except StopIteration as end:
-        try:
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            _rollback(connection)
-            raise
-        return cast(T, end.value)
-    except BaseException:
-        _rollback(connection)
-        raise
-
-
-def _rollback(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:  # some errors, a full disk among them, have rolled back already
-        connection.execute("ROLLBACK")
-
-
-_numbered: dict[str, str] = {}
-
-
-def numbered(sql: str) -> str:
-    """`?` becomes `$1`, `$2`, …, as PostgreSQL wants it. The text must hold no other question mark."""
-    found = _numbered.get(sql)
-    if found is None:
-        first, *rest = sql.split("?")
-        found = first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
-        if len(_numbered) < 2000:
-            _numbered[sql] = found
-    return found
 
 
 def _row(record: Any) -> Row:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from widget_server.store.db import Do, Writer
+from widget_server.store.db import Writer
+from widget_server.store.plans import Do
 from widget_server.store.tables import json_text
 
 _COLUMNS = ("id", "type", "letter_id", "partner_id", "signature_id", "data", "occurred_at")

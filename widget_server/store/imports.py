@@ -12,7 +12,7 @@ from datetime import datetime
 
 from widget_server.domain.signatures import Kind
 from widget_server.store.db import Writer
-from widget_server.store.ingest import raise_counts
+from widget_server.store.new_signatures import raise_counts
 
 BATCH = 250
 
