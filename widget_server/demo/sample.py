@@ -55,9 +55,9 @@ PARTNERS = (
         "en",
         {
             "legal_name": "Northern Lights Refugee House",
-            "postal_address": "12 Sample Street North, Thunder Bay, Ontario P7A 0A0",
+            "postal_address": "12 Sample Street, Thunder Bay ON P7A 0A0",
             "privacy_url": "https://example.org/northern-lights/privacy",
-            "contact_email": "hello@northern-lights.example.org",
+            "contact_email": "lights@example.org",
         },
     ),
     SamplePartner(
@@ -68,7 +68,7 @@ PARTNERS = (
             "legal_name": "Accueil Boréal",
             "postal_address": "7, rue de l'Exemple, Sherbrooke (Québec) J1H 0A0",
             "privacy_url": "https://example.org/accueil-boreal/vie-privee",
-            "contact_email": "bonjour@accueil-boreal.example.org",
+            "contact_email": "boreal@example.org",
         },
     ),
 )
