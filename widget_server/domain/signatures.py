@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 Kind = Literal["individual", "organization"]
 Status = Literal["pending", "confirmed", "withdrawn", "rejected"]
@@ -68,14 +67,6 @@ class Signature:
     @property
     def counted(self) -> bool:
         return self.status == "confirmed" and not self.test and self.quarantine is None and self.repeat_of is None
-
-
-@dataclass(frozen=True, slots=True)
-class NewEvent:
-    """An event to be written with the fact it is about. `data` holds what was true then and no personal data."""
-
-    type: str
-    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

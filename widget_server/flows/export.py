@@ -15,13 +15,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO, Literal
 
 from widget_server.domain.refusals import Problems
 from widget_server.domain.signatures import Signature
 
 Format = Literal["csv", "jsonl"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 COLUMNS = (
     "id", "status", "listing", "kind", "name", "organization", "role", "statement", "country",

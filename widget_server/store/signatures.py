@@ -75,12 +75,6 @@ async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) ->
         left = None if left is None else left - len(rows)
 
 
-async def find_signature(db: Db, letter_id: int, signature_id: str) -> Signature | None:
-    """One by its public id (a UUID in canonical form)."""
-    row = await db.one(select(*_COLUMNS).where(signatures.c.letter_id == letter_id, signatures.c.id == signature_id))
-    return None if row is None else _signature(row)
-
-
 async def lock_signatures(writer: Writer, letter_id: int, ids: Collection[str]) -> dict[str, Signature]:
     """Signatures by id, held until the end of the transaction; those that do not exist are left out."""
     found: dict[str, Signature] = {}
