@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from widget_server.flows.directory import Directory
 from widget_server.flows.limit import ClientLimit
 from widget_server.flows.reading import Reading
 from widget_server.flows.sign import Signing
+from widget_server.flows.turn import Turns
 from widget_server.i18n import Texts
 from widget_server.outbox.dispatcher import Dispatcher
 from widget_server.outbox.registry import Registry
@@ -122,9 +124,12 @@ async def open_site(settings: Settings, *, dispatch: bool, now: Callable[[], dat
         seals, texts = Seals(settings.secret_keys), Texts()
         directory = Directory(db, seals)
         ingest = Ingest(db)
+        vault = Vault(settings.secret_keys)
+        turns = Turns(db, vault, now)
         if dispatch:
             dispatcher = await stack.enter_async_context(dispatching(settings, db, directory, texts, now))
             ingest.on_commit = dispatcher.wake
+            turns = replace(turns, on_commit=dispatcher.wake)
         await ingest.start()
         stack.push_async_callback(ingest.stop)
 
@@ -140,6 +145,7 @@ async def open_site(settings: Settings, *, dispatch: bool, now: Callable[[], dat
             texts=texts,
             directory=directory,
             ingest=ingest,
+            turns=turns,
             signing=Signing(
                 directory=directory,
                 seals=seals,

@@ -17,7 +17,7 @@ from widget_server.flows.approve import Approval, approve
 from widget_server.flows.directory import Directory
 from widget_server.flows.load_letter import load_letter
 from widget_server.store.db import Db
-from widget_server.store.new_signatures import NewSignature, write_signatures
+from widget_server.store.new_signatures import NO_EXTRAS, NewSignature, write_signatures
 from widget_server.store.tables import audit, events, signatures
 
 
@@ -39,7 +39,7 @@ def organization(letter: Letter, partner: Partner, clock: Clock, called: str, **
 
 async def store(db: Db, *rows: NewSignature) -> None:
     async with db.write() as writer:
-        await writer.play(write_signatures(db.engine, rows))
+        await writer.play(write_signatures(db.engine, [(row, NO_EXTRAS) for row in rows]))
 
 
 async def approved(db: Db, clock: Clock, *ids: str) -> Approval:

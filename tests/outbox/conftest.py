@@ -161,6 +161,8 @@ async def sign_many(
             "shown": True,
             "elapsed": 9000,
             "sort_key": "zoe gagne",
+            "address_hash": id_,
+            "client": None,
             "created_at": clock(),
             "confirmed_at": clock(),
         }

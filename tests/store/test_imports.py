@@ -25,6 +25,7 @@ def imported(letter: Letter, partner: Partner, clock: Clock, number: int, signer
         id=new_id(), letter_id=letter.id, partner_id=partner.id, statement="ca", kind="organization",
         name=None, organization=f"Group {number}", role=None, organization_website=None, email=None,
         signer_hash=signer,
+        address_hash=None,
         country="CA", postal_code=None, city=None, locale="en", source="import", text_version=1,
         import_key=f"{number:043}", sort_key=f"group {number}\x01", initiator_rank=None, created_at=clock(),
         confirmed_at=clock(),

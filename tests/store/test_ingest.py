@@ -75,7 +75,8 @@ def signature(letter_id: int, partner_id: int, who: str, **changes: Any) -> NewS
             organization_website=None, authorized=False, email=f"{who}@example.org", signer_hash=f"hash-{who}",
             country="CA", postal_code="H2X 1Y4", city=None, comment="hello", locale="en", public=True,
             contact_opt_in=True, partner_opt_in=True, consent_version=None, source=None, page=None, origin=None,
-            origin_flagged=False, text_version=1, shown=True, elapsed=5000, sort_key=who, created_at=NOW,
+            origin_flagged=False, text_version=1, shown=True, elapsed=5000, sort_key=who, address_hash=f"at-{who}",
+            client=None, created_at=NOW,
             confirmed_at=NOW,
         )._replace(**changes)
     )  # fmt: skip

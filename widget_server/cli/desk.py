@@ -20,7 +20,9 @@ import typer
 
 from widget_server.domain.refusals import Invalid, Problems, Refusal
 from widget_server.domain.tokens import Seals
+from widget_server.domain.vault import Vault
 from widget_server.flows.directory import Directory
+from widget_server.flows.turn import Turns
 from widget_server.i18n import Texts
 from widget_server.logs import configure_logs
 from widget_server.settings import Settings, read_settings
@@ -47,6 +49,11 @@ class Desk:
     directory: Directory
     now: Callable[[], datetime]
     actor: str
+
+    @property
+    def turns(self) -> Turns:
+        """For changes to signatures. A running server notices the events by itself."""
+        return Turns(self.db, Vault(self.settings.secret_keys), self.now)
 
 
 @asynccontextmanager

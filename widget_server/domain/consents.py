@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
@@ -20,6 +21,30 @@ Purpose = Literal["initiators", "partner"]
 
 FIELDS: Mapping[Purpose, str] = {"initiators": "contact_opt_in", "partner": "partner_opt_in"}
 """The form field that each purpose's box sends."""
+
+Way = Literal["form", "page", "withdrawal", "unsubscribe", "erasure"]
+"""How a consent was given or ended: in the form that was signed, on the signer's own page, by withdrawing, by the
+mail program's own button, by erasing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """One consent that was given or ended, kept as proof. `partner_id` is the partner who was credited, and whom the
+    purpose `partner` is about; `version` and `locale` say which wording, `shown` whether we know that it was shown."""
+
+    signature_id: str
+    letter_id: int
+    purpose: Purpose
+    partner_id: int
+    given: bool
+    way: Way
+    version: str | None
+    shown: bool
+    locale: str
+    page: str | None
+    token_version: int | None
+    at: datetime
+
 
 Texts = Callable[..., str]
 Wordings = Mapping[str, Mapping[str, str]]

@@ -6,26 +6,32 @@ One thing must stay true: mail goes to the address as typed; the canonical form 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import email_validator
+
+from widget_server.data import read_toml
 
 MAX_LENGTH = 254  # RFC 5321, 4.5.3.1.3, as read by RFC 3696 erratum 1690
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """How a mail provider reads the part before the @: `home` is the domain that its other domains mean."""
+    """How a mail provider reads the part before the @: `home` stands for all its domains, `ignores` says which
+    characters do not matter."""
 
     home: str
-    ignores_dots: bool = False
+    ignores: str
 
 
-# Documented by the providers: dots do not matter in Gmail addresses; googlemail.com is the same mailbox.
-PROVIDERS = {
-    "gmail.com": Provider("gmail.com", ignores_dots=True),
-    "googlemail.com": Provider("gmail.com", ignores_dots=True),
-}
+@cache
+def providers() -> dict[str, Provider]:
+    """By domain, from `data/mail_providers.toml`."""
+    return {
+        domain: Provider(entry["domains"][0], entry["ignores"])
+        for entry in read_toml("mail_providers.toml").values()
+        for domain in entry["domains"]
+    }
 
 
 class BadEmail(ValueError):
@@ -87,7 +93,8 @@ def read(text: str) -> Email:
 
 def _canonical(local: str, domain: str) -> str:
     name = local.casefold().partition("+")[0] or local.casefold()
-    provider = PROVIDERS.get(domain)
+    provider = providers().get(domain)
     if provider is None:
         return f"{name}@{domain}"
-    return f"{name.replace('.', '') if provider.ignores_dots else name}@{provider.home}"
+    plain = "".join(c for c in name if c not in provider.ignores)
+    return f"{plain or name}@{provider.home}"

@@ -28,6 +28,8 @@ EVENT_TYPES: Mapping[str, str] = {
 """Every type that can be asked for. `destination.test` goes only where it was asked for."""
 
 TEST = "destination.test"
+SIGNER_MAIL = "signer.mail"
+"""A mail to a signer became due: for us alone, no destination hears of it."""
 _PUBLIC = frozenset({"letter.milestone", "letter.opened", "letter.closed"})
 
 
@@ -69,7 +71,7 @@ class Listener:
 
 def wants(listener: Listener, event: Happening) -> bool:
     """Whether an event is for a destination, whenever it happened."""
-    if event.letter_id != listener.letter_id or event.type == TEST or event.about == listener.id:
+    if event.letter_id != listener.letter_id or event.type in (TEST, SIGNER_MAIL) or event.about == listener.id:
         return False
     if listener.partner_id is not None and not _is_for_partner(listener.partner_id, event):
         return False

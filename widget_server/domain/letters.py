@@ -136,7 +136,7 @@ class Letter:
     """A letter as stored. `version` numbers its current wording, `wording` has it by locale.
 
     `revision` rises with every change that a reader could see. `signer_key` keys the hash by which a repeat is known.
-    `outcome` is Markdown by locale, shown once closed.
+    `outcome` is Markdown by locale, shown once closed. `closed_at`: when a coordinator closed it.
     """
 
     id: int
@@ -149,6 +149,7 @@ class Letter:
     signer_key: bytes
     revision: int
     created_at: datetime
+    closed_at: datetime | None = None
 
     @property
     def locales(self) -> Sequence[str]:
@@ -174,3 +175,10 @@ class Letter:
         if self.settings.opens_at is not None and now < self.settings.opens_at:
             return "scheduled"
         return "open"
+
+    def closed_since(self, now: datetime) -> datetime | None:
+        """When it closed, by command or by its closing time; None while it is not closed."""
+        if self.status(now) != "closed":
+            return None
+        times = [self.closed_at if self.state == "closed" else None, self.settings.closes_at]
+        return min((at for at in times if at is not None and at <= now), default=self.created_at)

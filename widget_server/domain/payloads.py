@@ -77,13 +77,31 @@ def signature_data(
     letter: Letter,
     partner: Partner | None,
     reader: Reader,
+    ended_address: str | None = None,
 ) -> dict[str, Any] | None:
     """The `data` of a signature event for one reader, or None where nothing is to be sent any more.
 
     `moment` are the facts kept with the event (the status as it was then). `facts` is None once the
     signature has been removed. A room is not told of somebody who has withdrawn meanwhile; a register gets
-    the event without the person in it, so that its numbers agree.
+    the event without the person in it, so that its numbers agree. `ended_address`: the address that this
+    reader was sent by a consent that has ended; it gets it once more, to take it out.
     """
+    data = _consented(event_type, moment, facts, signature_id, letter, partner, reader)
+    if data is None or ended_address is None or reader.chat:
+        return data
+    opt_in = "contact_opt_in" if reader.partner_id is None else "partner_opt_in"
+    return data | {"email": ended_address, opt_in: False}
+
+
+def _consented(
+    event_type: str,
+    moment: Mapping[str, Any],
+    facts: SignatureFacts | None,
+    signature_id: str,
+    letter: Letter,
+    partner: Partner | None,
+    reader: Reader,
+) -> dict[str, Any] | None:
     if facts is None or (facts.status in ENDED and event_type not in _TELLS_OF_THE_END):
         if reader.chat:
             return None
@@ -139,6 +157,7 @@ def _bare(
         "public": facts.public if facts else None,
         "contact_opt_in": False,
         "partner_opt_in": False,
+        "erased": bool(moment.get("erased")),
         "partner": {"slug": partner.slug, "name": partner.name} if partner else None,
         "source": None,
         "page": None,

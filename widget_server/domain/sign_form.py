@@ -48,6 +48,7 @@ class SignForm(NamedTuple):
     source: str | None
     page: str | None
     shown: str | None
+    replaces: str | None
     elapsed: int | None
     honeypot: bool
     test: bool
@@ -236,7 +237,7 @@ def read_form(fields: Mapping[str, Any], letter: LetterSettings) -> SignForm:
         raise Invalid([wrong[field] for field in _ORDER if field in wrong])
 
     organization = kind == "organization"
-    shown = fields.get("shown")
+    shown, replaces = fields.get("shown"), fields.get("replaces")
     return SignForm(
         id=got.get("id"),
         kind=got["kind"],
@@ -257,10 +258,54 @@ def read_form(fields: Mapping[str, Any], letter: LetterSettings) -> SignForm:
         source=got.get("source"),
         page=got.get("page"),
         shown=shown if isinstance(shown, str) else None,
+        replaces=replaces if isinstance(replaces, str) else None,
         elapsed=got.get("elapsed"),
         honeypot=bool(fields.get(HONEYPOT)),
         test=got.get("test", False),
     )
+
+
+_SHOWN_FIELDS: Mapping[Kind, tuple[str, ...]] = {
+    "individual": ("name", "organization", "role", "city"),
+    "organization": ("organization", "organization_website", "name", "role", "city"),
+}
+"""What a signer may correct, by kind."""
+
+
+def correctable(letter: LetterSettings, kind: Kind) -> tuple[str, ...]:
+    """The fields that a signature of this kind has in this letter, and that its signer may correct."""
+    return tuple(
+        field for field in _SHOWN_FIELDS[kind] if field not in _BY_LETTER or getattr(letter.fields, field) != "hidden"
+    )
+
+
+def read_corrections(fields: Mapping[str, Any], letter: LetterSettings, kind: Kind) -> dict[str, str | None]:
+    """Values by field, of those that were sent; an empty one clears what may be empty. Raises `Invalid`."""
+    got: dict[str, str | None] = {}
+    wrong: list[FieldError] = []
+    for field in correctable(letter, kind):
+        if field not in fields:
+            continue
+        value = fields[field]
+        if value is None or (isinstance(value, str) and not value.strip()):
+            if _must_stay(field, letter, kind):
+                wrong.append(FieldError(field, "missing"))
+            else:
+                got[field] = None
+            continue
+        try:
+            got[field] = _READERS[field](value)
+        except _Wrong as error:
+            wrong.append(FieldError(field, error.code, error.values))
+    if wrong:
+        raise Invalid(wrong)
+    return got
+
+
+def _must_stay(field: str, letter: LetterSettings, kind: Kind) -> bool:
+    if field == ("organization" if kind == "organization" else "name"):
+        return True
+    return kind == "individual" and getattr(letter.fields, field, "optional") == "required"
 
 
 _ORDER = (

@@ -10,6 +10,10 @@ Kind = Literal["individual", "organization"]
 Status = Literal["pending", "confirmed", "withdrawn", "rejected"]
 Listing = Literal["listed", "awaiting_review", "hidden_by_signer", "hidden_by_staff"]
 
+HONEYPOT = "honeypot"
+REJECTED_BEFORE = "rejected_before"
+"""Two of the reasons for quarantine: a trap that only robots fill in, and a signer who was refused before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -17,7 +21,9 @@ class Signature:
 
     `repeat_of` is the id of the signature that counts, where this one came from somebody who had already signed.
     `quarantine` says why it looks abusive (codes, comma-separated), else None. `text_version` and `locale` say
-    exactly which wording was shown; `shown` whether that was sealed by us or assumed.
+    exactly which wording was shown; `shown` whether that was sealed by us or assumed. `address_confirmed_at`: when the
+    link in the mail was pressed; a quarantined one keeps it for its release. `mail_refused_at`: when a mail server
+    refused the address for good. `rejected_from`: the status that a restored one goes back to.
     """
 
     seq: int
@@ -58,6 +64,14 @@ class Signature:
     withdrawn_at: datetime | None
     rejected_at: datetime | None
     initiator_rank: int | None
+    signer_hash: str | None = None
+    address_hash: str | None = None
+    client: str | None = None
+    address_confirmed_at: datetime | None = None
+    mail_refused_at: datetime | None = None
+    rejected_from: Status | None = None
+    rejection_id: str | None = None
+    import_key: str | None = None
 
     @property
     def display_name(self) -> str:

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from itsdangerous import BadData, URLSafeSerializer
 
-Purpose = Literal["attribution", "preview", "shown", "replaces", "cursor", "install", "confirm", "signer"]
+Purpose = Literal[
+    "attribution", "preview", "shown", "replaces", "cursor", "install", "confirm", "signer", "unsubscribe"
+]
 
 _SIGNATURE_LENGTH = 43  # unpadded base64 of an HMAC-SHA-256
 _SHAPE = re.compile(r"\.?[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")

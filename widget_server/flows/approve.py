@@ -22,7 +22,7 @@ from widget_server.store.events import EventRow, insert_events
 from widget_server.store.letters import lock_letter
 from widget_server.store.pins import APPROVED, ranks
 from widget_server.store.revisions import bump_letter
-from widget_server.store.signatures import approved_before, lock_signatures, set_listed
+from widget_server.store.signatures import approved_before, lock_signatures, update_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ async def approve(
         approved = [id_ for id_ in ids if id_ not in before or found[id_].listing != "listed"]
         pins = ranks(letter.settings.initiators)
         for id_ in approved:
-            await set_listed(writer, id_, pins.get(fold(found[id_].display_name)))
+            rank = pins.get(fold(found[id_].display_name))
+            await update_signature(writer, id_, listing="listed", initiator_rank=rank)
             await record(writer, at=now, actor=actor, action=APPROVED, letter_id=letter.id, subject=id_, reason=reason)
         await insert_events(
             writer,

@@ -26,10 +26,12 @@ _TOKENS_KEPT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Which letter is signed and which partner is credited for it."""
+    """Which letter is signed and which partner is credited for it, by which version of its token (None: by no
+    token)."""
 
     letter: Letter
     partner: Partner
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +165,4 @@ class Directory:
             raise NotAllowed("partner_revoked", letter_slug=letter.slug)
         if says.version in partner.revoked_versions or says.version > partner.version:
             raise NotAllowed("token_revoked", letter_slug=letter.slug)
-        return Credit(letter, partner)
+        return Credit(letter, partner, says.version)

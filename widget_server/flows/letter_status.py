@@ -42,7 +42,7 @@ async def change_letter_status(db: Db, slug: str, verb: Verb, *, now: datetime, 
             raise Problems([f"letter {slug} is a draft: it has never been open, so there is nothing to {verb}"])
         if letter.state == "closed" and verb == "pause":
             raise Problems([f"letter {slug} is closed: open it first, or leave it closed"])
-        await set_state(writer, letter.id, state)
+        await set_state(writer, letter.id, state, now)
         await record(
             writer,
             at=now,

@@ -20,7 +20,7 @@ from widget_server.domain.names import name as read_name
 from widget_server.domain.partners import Partner
 from widget_server.domain.signatory_columns import COUNTRY_FORMS, KINDS
 from widget_server.domain.signatures import Kind
-from widget_server.domain.signers import signer_hash
+from widget_server.domain.signers import address_hash, signer_hash
 from widget_server.domain.urls import read_url
 from widget_server.flows.read_csv import CsvRow
 from widget_server.i18n import LOCALES, countries
@@ -76,6 +76,7 @@ class Reading:
             organization_website=website,
             email=email.address if email else None,
             signer_hash=signer_hash(letter.signer_key, kind, email.canonical, organization) if email else None,
+            address_hash=address_hash(letter.signer_key, email.canonical) if email else None,
             country=country,
             postal_code=postal_code,
             city=city,

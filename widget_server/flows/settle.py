@@ -17,7 +17,7 @@ from datetime import datetime
 from widget_server.domain.deliveries import after_attempt
 from widget_server.domain.ids import new_id
 from widget_server.store.db import Writer
-from widget_server.store.deliveries import Settlement, standing, write_attempts, write_settlements
+from widget_server.store.deliveries import Settlement, standing, write_attempts, write_settlements, write_told
 from widget_server.store.destinations import Faring, hold, set_health
 from widget_server.store.events import EventRow, insert_events
 
@@ -29,6 +29,7 @@ async def settle(writer: Writer, settlements: Sequence[Settlement], now: datetim
     stands = await standing(writer, sorted({one.delivery_id for one in settlements}))
     known = [one for one in settlements if one.delivery_id in stands]
     await write_attempts(writer, known)
+    await write_told(writer, known)
     await write_settlements(writer, [one for one in known if _applies(one, *stands[one.delivery_id])], now)
     if not counts:
         return 0

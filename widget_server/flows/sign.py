@@ -15,18 +15,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from widget_server.domain.consents import FIELDS, ConsentRecord
 from widget_server.domain.ids import new_id, read_id
 from widget_server.domain.letters import Counts, Letter
+from widget_server.domain.listing import listing_of
 from widget_server.domain.names import sort_key
 from widget_server.domain.partners import Partner
 from widget_server.domain.refusals import NotAllowed, NotOpen
 from widget_server.domain.sign_form import SignForm, read_form
-from widget_server.domain.signatures import Listing, Status
-from widget_server.domain.signers import signer_hash
-from widget_server.domain.tokens import Seals
+from widget_server.domain.signatures import HONEYPOT, Status
+from widget_server.domain.signers import address_hash, signer_hash
+from widget_server.domain.tokens import BadToken, Seals
 from widget_server.flows.directory import Credit, Directory
 from widget_server.store.ingest import Ingest
-from widget_server.store.new_signatures import NewSignature, Stored
+from widget_server.store.new_signatures import NO_EXTRAS, Extras, NewSignature, Stored
 from widget_server.store.signing import find_stored
 
 
@@ -94,7 +96,8 @@ class Signing:
         form = read_form(fields, letter.settings)
         self.rate_limit.check(letter.id, sender.client)
         signature = await self._signature(credit, form, sender, flagged, now)
-        return self._told(await self.ingest.add(signature), letter)
+        extras = self._extras(credit, form, signature)
+        return self._told(await self.ingest.add(signature, extras), letter)
 
     def _check_origin(self, partner: Partner, origin: str | None) -> bool:
         """Whether to flag it. Raises `NotAllowed` where the partner is strict."""
@@ -120,9 +123,9 @@ class Signing:
             statement=statement.code,
             kind=form.kind,
             status="confirmed" if confirmed else "pending",
-            listing=first_listing(letter, form),
+            listing=listing_of(letter.settings, form.kind, public=form.public),
             test=form.test,
-            quarantine="honeypot" if form.honeypot else None,
+            quarantine=HONEYPOT if form.honeypot else None,
             name=form.name,
             organization=form.organization,
             role=form.role,
@@ -147,21 +150,49 @@ class Signing:
             shown=shown is not None,
             elapsed=form.elapsed,
             sort_key=sort_key(display_name or ""),
+            address_hash=address_hash(letter.signer_key, form.email.canonical),
+            client=None,
             created_at=now,
             confirmed_at=now if confirmed else None,
         )
 
+    def _extras(self, credit: Credit, form: SignForm, signature: NewSignature) -> Extras:
+        """What comes with the row: the pending signature that it mends, and a record of each box that was ticked."""
+        replaces = self._replaced(form.replaces)
+        given = [purpose for purpose, column in FIELDS.items() if getattr(signature, column)]
+        if replaces is None and not given:
+            return NO_EXTRAS
+        records = tuple(
+            ConsentRecord(
+                signature_id=signature.id,
+                letter_id=signature.letter_id,
+                purpose=purpose,
+                partner_id=signature.partner_id,
+                given=True,
+                way="form",
+                version=signature.consent_version,
+                shown=signature.shown,
+                locale=signature.locale,
+                page=signature.page,
+                token_version=credit.version,
+                at=signature.created_at,
+            )
+            for purpose in given
+        )
+        return Extras(replaces=replaces, consents=records)
+
+    def _replaced(self, handle: str | None) -> str | None:
+        """The id that a handle of ours stands for; anything else is ignored."""
+        if not handle:
+            return None
+        try:
+            return str(self.seals.open("replaces", handle))
+        except BadToken:
+            return None
+
     def _told(self, stored: Stored, letter: Letter) -> Signed:
-        # A quarantined one is answered as if it were not: its sender learns nothing.
-        status: Status = stored.status
-        if stored.quarantined and letter.settings.confirmation == "none":
-            status = "confirmed"
+        """The answer says what the letter says to everybody: of quarantine, of a first signature, of what became of
+        it since, its sender learns nothing here."""
+        status: Status = "pending" if letter.settings.confirmation == "email" else "confirmed"
         replaces = self.seals.seal("replaces", stored.id) if status == "pending" else None
         return Signed(stored.id, status, stored.statement, stored.counts, replaces, stored.new)
-
-
-def first_listing(letter: Letter, form: SignForm) -> Listing:
-    """Where a signature stands in the public list once confirmed."""
-    if form.kind == "individual":
-        return "listed" if form.public else "hidden_by_signer"
-    return "listed" if letter.settings.organizations == "listed" else "awaiting_review"

@@ -123,6 +123,14 @@ class Routes:
             self._opened[row.id] = found
         return found[1]
 
+    def _ended_address(self, work: Work) -> str | None:
+        if work.sealed is None:
+            return None
+        try:
+            return str(self._vault.open(work.sealed)["email"])
+        except Unsealable:
+            return None  # its key is gone, and the address with it
+
     async def fresh_counts(self) -> None:
         """Before numbers are shown: those in memory may be older than the event that is told."""
         await self._directory.refresh(now_please=True)
@@ -158,6 +166,7 @@ class Routes:
                 letter=route.letter,
                 partner=partner,
                 reader=route.reader,
+                ended_address=self._ended_address(work),
             )
         if data is None:
             return None

@@ -135,7 +135,8 @@ def settlement(route: Route, job: Job, verdict: Verdict, started_at: datetime, t
     if route.integration.url_is_secret and verdict.response:
         # A page that answers may quote the address it was asked for, and this one lets whoever reads it post.
         verdict = replace(verdict, response=verdict.response.replace(route.configuration.url, "…"))
-    return Settlement(new_id(), job.work.id, route.row.id, job.lease, started_at, took, verdict)
+    told_address = job.work.sealed is None and job.event.data.get("email") is not None
+    return Settlement(new_id(), job.work.id, route.row.id, job.lease, started_at, took, verdict, told_address)
 
 
 def halts(verdict: Verdict) -> bool:

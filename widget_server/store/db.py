@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +40,10 @@ INTEGRITY_ERRORS = (
     asyncpg.DataError,
 )
 """The row's own fault: another row may well pass."""
+
+DEADLOCK_ERRORS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Two transactions waited for each other: the same work may well pass a moment later."""
+DEADLOCK_TRIES = 5
 
 
 class _SQLite(sqlite3.Connection):
@@ -132,6 +136,19 @@ class Db:
             except DRIVER_ERRORS as error:
                 await self._drop_writer()
                 raise Unavailable() from error
+
+    async def again(self, work: Callable[[Writer], Awaitable[T]]) -> T:
+        """One transaction that does `work`, done anew where PostgreSQL ended it because two of them waited for
+        each other. Raises as `write` does."""
+        tries = DEADLOCK_TRIES
+        while True:
+            tries -= 1
+            try:
+                async with self.write() as writer:
+                    return await work(writer)
+            except DEADLOCK_ERRORS as error:
+                if not tries:
+                    raise Unavailable() from error
 
     async def transact(self, plan: Plan[T]) -> T:
         """Runs a plan as one transaction. Driver errors come as they are and leave nothing behind.

@@ -42,18 +42,20 @@ class NewDelivery:
 @dataclass(frozen=True, slots=True)
 class Work:
     """A delivery with what it speaks of. `facts` is None for an event about no signature, or about one
-    removed."""
+    removed. `sealed`: the address whose consent has ended, encrypted, where this delivery says so."""
 
     id: str
     attempts: int
     throttled: int
     event: EventRow
     facts: SignatureFacts | None
+    sealed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How one attempt at one delivery ended, ready to be written. `id` is the attempt's."""
+    """How one attempt at one delivery ended, ready to be written. `id` is the attempt's. `told_address`: it carried
+    the signer's address, by a consent that stood."""
 
     id: str
     delivery_id: str
@@ -62,6 +64,7 @@ class Settlement:
     started_at: datetime
     duration_seconds: float
     verdict: Verdict
+    told_address: bool = False
 
 
 async def enqueue(writer: Writer, rows: Sequence[NewDelivery], at: datetime) -> None:
@@ -113,7 +116,7 @@ async def let_go(writer: Writer, ids: Sequence[str], lease: str) -> None:
 
 
 _WORK = (
-    "SELECT d.id, d.attempts, d.throttled,"
+    "SELECT d.id, d.attempts, d.throttled, d.sealed,"
     " e.id, e.type, e.letter_id, e.partner_id, e.signature_id, e.data, e.occurred_at,"
     " s.id, s.partner_id, s.statement, s.kind, s.status, s.listing, s.repeat_of, s.test, s.quarantine,"
     " s.name, s.organization, s.role, s.email, s.country, s.city, s.postal_code, s.comment, s.locale,"
@@ -139,8 +142,8 @@ async def due_work(writer: Writer, destination_id: str, *, limit: int, now: date
 
 
 def _work(row: Sequence[Any]) -> Work:
-    facts = None if row[10] is None else _facts(row[10:])
-    return Work(str(row[0]), row[1], row[2], read_event(row[3:10]), facts)
+    facts = None if row[11] is None else _facts(row[11:])
+    return Work(str(row[0]), row[1], row[2], read_event(row[4:11]), facts, row[3])
 
 
 def _facts(row: Sequence[Any]) -> SignatureFacts:
@@ -198,14 +201,23 @@ async def write_settlements(writer: Writer, settlements: Sequence[Settlement], a
                 None if verdict.next_attempt_at is None else writer.instant(verdict.next_attempt_at),
                 verdict.error,
                 None if verdict.status == "pending" else finished,
+                verdict.status,
                 one.delivery_id,
             )
         )
     await writer.raw_many(
         "UPDATE deliveries SET status = ?, attempts = ?, throttled = ?, next_attempt_at = ?, last_error = ?,"
-        " finished_at = ?, lease = NULL, leased_until = NULL WHERE id = ?",
+        " finished_at = ?, lease = NULL, leased_until = NULL,"
+        " sealed = CASE WHEN ? = 'pending' THEN sealed ELSE NULL END WHERE id = ?",
         rows,
     )
+
+
+async def write_told(writer: Writer, settlements: Sequence[Settlement]) -> None:
+    """Whether an attempt succeeded is uncertain even where it failed: what was sent may have been read."""
+    told = [(one.delivery_id,) for one in settlements if one.told_address]
+    if told:
+        await writer.raw_many("UPDATE deliveries SET told_address = TRUE WHERE id = ?", told)
 
 
 async def write_attempts(writer: Writer, settlements: Sequence[Settlement]) -> None:
@@ -232,6 +244,6 @@ async def cancel(writer: Writer, ids: Sequence[str], lease: str, reason: str, at
     """Deliveries that there is nothing left to say in."""
     await writer.raw_many(
         "UPDATE deliveries SET status = 'cancelled', last_error = ?, finished_at = ?, next_attempt_at = NULL,"
-        " lease = NULL, leased_until = NULL WHERE id = ? AND lease = ?",
+        " lease = NULL, leased_until = NULL, sealed = NULL WHERE id = ? AND lease = ?",
         [(reason, writer.instant(at), id_, lease) for id_ in sorted(ids)],
     )

@@ -32,6 +32,7 @@ class ImportedSignature:
     organization_website: str | None
     email: str | None
     signer_hash: str | None
+    address_hash: str | None
     country: str
     postal_code: str | None
     city: str | None

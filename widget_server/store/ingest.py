@@ -13,7 +13,15 @@ import structlog
 
 from widget_server.domain.refusals import Unavailable
 from widget_server.store.db import DRIVER_ERRORS, INTEGRITY_ERRORS, Db
-from widget_server.store.new_signatures import NewSignature, Stored, write_signatures
+from widget_server.store.new_signatures import (
+    NO_EXTRAS,
+    Arrival,
+    Extras,
+    NewSignature,
+    Stored,
+    WorkSpent,
+    write_signatures,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +29,7 @@ MAX_BATCH = 256
 MAX_QUEUE = 4096
 RETRY_AFTER_SECONDS = 2
 
-_Waiting = tuple[NewSignature, "asyncio.Future[Stored]"]
+_Waiting = tuple[Arrival, "asyncio.Future[Stored]"]
 
 
 class Ingest:
@@ -49,12 +57,13 @@ class Ingest:
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    async def add(self, signature: NewSignature) -> Stored:
-        """Waits until it is durable. Raises `Unavailable` when it cannot be now; nothing is stored then."""
+    async def add(self, signature: NewSignature, extras: Extras = NO_EXTRAS) -> Stored:
+        """Waits until it is durable. Raises `Unavailable` when it cannot be now, `WorkSpent` when its proof of work had
+        bought another; nothing is stored then."""
         if not self.running or len(self._waiting) >= self._max_queue:
             raise Unavailable(retry_after_seconds=RETRY_AFTER_SECONDS)
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        self._waiting.append((signature, future))
+        self._waiting.append(((signature, extras), future))
         self._arrived.set()
         return await future
 
@@ -71,7 +80,7 @@ class Ingest:
 
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
         try:
-            stored = await self.db.transact(write_signatures(self.db.engine, [signature for signature, _ in batch]))
+            stored = await self.db.transact(write_signatures(self.db.engine, [arrival for arrival, _ in batch]))
         except INTEGRITY_ERRORS as error:
             if len(batch) > 1:  # a bad row must not fail its neighbours: each gets a transaction of its own
                 for waiting in batch:
@@ -86,7 +95,10 @@ class Ingest:
         else:
             for (_, future), result in zip(batch, stored, strict=True):
                 with suppress(asyncio.InvalidStateError):  # its client has gone; the signature is stored all the same
-                    future.set_result(result)
+                    if isinstance(result, WorkSpent):
+                        future.set_exception(result)
+                    else:
+                        future.set_result(result)
             self.on_commit()
 
 

@@ -91,8 +91,10 @@ async def update_letter(
     )
 
 
-async def set_state(writer: Writer, letter_id: int, state: State) -> None:
-    await writer.execute(update(letters).where(letters.c.id == letter_id).values(state=state))
+async def set_state(writer: Writer, letter_id: int, state: State, at: datetime) -> None:
+    """`at` is kept as the time of closing."""
+    closed_at = at if state == "closed" else None
+    await writer.execute(update(letters).where(letters.c.id == letter_id).values(state=state, closed_at=closed_at))
 
 
 async def wording(db: Db, letter_id: int, version: int) -> dict[str, Wording] | None:
@@ -148,4 +150,5 @@ def _letter(row: Row) -> Letter:
         signer_key=bytes(row["signer_key"]),
         revision=row["revision"],
         created_at=row["created_at"],
+        closed_at=row["closed_at"],
     )

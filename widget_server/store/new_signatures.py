@@ -1,4 +1,4 @@
-"""A batch of new signatures as one plan: rows, who has signed already, events, counts.
+"""A batch of new signatures as one plan: rows, who has signed already, consents, events, mails, counts.
 
 One thing must stay true: the indexes decide what is new and who signed first, never a look before the write.
 """
@@ -6,17 +6,20 @@ One thing must stay true: the indexes decide what is new and who signed first, n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple, get_args
 
+from widget_server.domain.consents import ConsentRecord
 from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Counts
-from widget_server.domain.signatures import Kind, Listing, Status
+from widget_server.domain.signatures import HONEYPOT, REJECTED_BEFORE, Kind, Listing, Status
+from widget_server.store.consents import consent_steps
 from widget_server.store.events import event_steps
 from widget_server.store.letters import counts_by_letter
+from widget_server.store.mails import mail_steps, mail_to
 from widget_server.store.plans import Ask, Do, Engine, Plan, instant
 from widget_server.store.tables import json_text
 
@@ -57,8 +60,35 @@ class NewSignature(NamedTuple):
     shown: bool
     elapsed: int | None
     sort_key: str
+    address_hash: str | None
+    client: str | None
     created_at: datetime
     confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProofOfWork:
+    """A proof of work that buys this signature, once."""
+
+    challenge: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What comes with a signature besides its row. `replaces`: the id of a pending one whose address was mistyped."""
+
+    replaces: str | None = None
+    work: ProofOfWork | None = None
+    consents: tuple[ConsentRecord, ...] = ()
+
+
+NO_EXTRAS = Extras()
+Arrival = tuple[NewSignature, Extras]
+
+
+class WorkSpent(Exception):
+    """The proof of work had bought a signature already. Nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +109,50 @@ _ROW = f"({', '.join('?' * len(NewSignature._fields))})"
 _NO_COUNTS = Counts()
 
 
-def write_signatures(engine: Engine, batch: Sequence[NewSignature]) -> Plan[list[Stored]]:
+def write_signatures(engine: Engine, batch: Sequence[Arrival]) -> Plan[list[Stored | WorkSpent]]:
     """The plan that writes a batch; the results come in the batch's order.
 
-    1. Insert every row; the index on `id` says which are new.
-    2. Claim a place in `signers` for each new one that would count; the index says who had signed already.
-    3. Mark those as repeats, without consent and contact details.
-    4. Write the events, raise the counts and the letters' revisions.
+    1. Quarantine those whose signer was refused before; take out the pending ones that they mend.
+    2. Insert every row; the index on `id` says which are new, and the index on challenges whose work was spent.
+    3. Claim a place in `signers` for each new one that would count; the index says who had signed already.
+    4. Mark those as repeats, without consent and contact details.
+    5. Keep the consents; write the events and the mails, raise the counts and the letters' revisions.
 
     Keys are inserted in sorted order: two servers on PostgreSQL that meet the same ones would deadlock otherwise.
     """
     by_id: dict[str, NewSignature] = {}
-    for signature in batch:
+    extras: dict[str, Extras] = {}
+    for signature, more in batch:
         by_id.setdefault(signature.id, signature)
+        if more is not NO_EXTRAS:
+            extras.setdefault(signature.id, more)
+    yield from _quarantine_the_rejected(by_id)
+    if extras:
+        yield from _replace(engine, by_id, extras)
     rows = [by_id[id_] for id_ in sorted(by_id)]
     new = yield from _insert(engine, rows)
+    spent = (yield from _spend(engine, new, extras)) if extras else set[str]()
+    new -= spent
     fresh = [row for row in rows if row.id in new]
     countable = [row for row in fresh if row.status == "confirmed" and not row.test and row.quarantine is None]
     repeats = yield from _claim(countable)
     yield from _mark_repeats(repeats)
     counted = [row for row in countable if row.id not in repeats]
+    if extras:
+        said = [row.id for row in fresh if row.id in extras and row.id not in repeats]
+        yield from consent_steps(engine, [one for id_ in said for one in extras[id_].consents])
     yield from _tell(engine, fresh, {row.id for row in counted}, repeats)
+    mailed = [row for row in fresh if _is_mailed(row)]
+    yield from mail_steps(engine, [mail_to(row.id, row.letter_id, row.partner_id, row.created_at) for row in mailed])
     yield from _count(counted)
     counts = yield from _counts(sorted({row.letter_id for row in rows}))
-    earlier = yield from _earlier([row.id for row in rows if row.id not in new])
-    results: list[Stored] = []
-    for signature in batch:
+    earlier = yield from _earlier([row.id for row in rows if row.id not in new and row.id not in spent])
+    results: list[Stored | WorkSpent] = []
+    for signature, _ in batch:
         row = by_id[signature.id]
+        if row.id in spent:
+            results.append(WorkSpent())
+            continue
         status, statement, quarantined = earlier.get(row.id) or (
             row.status,
             row.statement,
@@ -137,6 +184,67 @@ def _insert(engine: Engine, rows: Sequence[NewSignature]) -> Plan[set[str]]:
     return {id_ for (id_,) in (yield Ask("SELECT id FROM signatures WHERE seq > ?", (before,)))}
 
 
+def _quarantine_the_rejected(by_id: dict[str, NewSignature]) -> Plan[None]:
+    """Whoever was refused before signs into quarantine."""
+    rows = list(by_id.values())
+    letters = sorted({row.letter_id for row in rows})
+    barred = yield Ask(
+        f"SELECT letter_id, signer_hash FROM signers WHERE rejected AND letter_id IN ({_marks(letters)})"  # noqa: S608
+        f" AND signer_hash IN ({_marks(rows)})",
+        [*letters, *(row.signer_hash for row in rows)],
+    )
+    refused = set(barred)
+    for row in rows if refused else ():
+        if (row.letter_id, row.signer_hash) in refused and not row.test:
+            why = REJECTED_BEFORE if row.quarantine is None else f"{row.quarantine},{REJECTED_BEFORE}"
+            by_id[row.id] = row._replace(quarantine=why, status="pending", confirmed_at=None)
+
+
+def _replace(engine: Engine, by_id: dict[str, NewSignature], extras: Mapping[str, Extras]) -> Plan[None]:
+    """Takes out the pending signatures that were mended: an address that was mistyped is somebody else's. One that is
+    no longer pending stays. Whoever was in quarantine stays there under the other address."""
+    cells: list[object] = []
+    for id_, more in sorted(extras.items()):
+        row = by_id[id_]
+        if more.replaces is None or more.replaces == id_:
+            continue
+        gone = yield Ask(
+            "DELETE FROM signatures WHERE id = ? AND letter_id = ? AND status = 'pending'"
+            " AND address_confirmed_at IS NULL RETURNING partner_id, quarantine, test",
+            (more.replaces, row.letter_id),
+        )
+        for partner_id, quarantine, test in gone:
+            yield Do("DELETE FROM consents WHERE signature_id = ?", (more.replaces,))
+            if quarantine is not None:
+                by_id[id_] = row._replace(quarantine=row.quarantine or quarantine, status="pending", confirmed_at=None)
+                continue
+            at, moment = instant(engine, row.created_at), _FACTS["withdrawn", bool(test)]
+            cells += (new_id(), "signature.withdrawn", row.letter_id, partner_id, more.replaces, moment, at)
+    yield from event_steps(cells)
+
+
+def _spend(engine: Engine, new: set[str], extras: Mapping[str, Extras]) -> Plan[set[str]]:
+    """Ids of new rows whose work had bought a signature before: they are taken out again."""
+    spent: set[str] = set()
+    for id_ in sorted(new & extras.keys(), key=lambda id_: work.challenge if (work := extras[id_].work) else ""):
+        work = extras[id_].work
+        if work is None:
+            continue
+        first = yield Do(
+            "INSERT INTO spent_challenges (challenge, expires_at) VALUES (?, ?) ON CONFLICT (challenge) DO NOTHING",
+            (work.challenge, instant(engine, work.expires_at)),
+        )
+        if not first:
+            yield Do("DELETE FROM signatures WHERE id = ?", (id_,))
+            spent.add(id_)
+    return spent
+
+
+def _is_mailed(row: NewSignature) -> bool:
+    """Whether its signer is to confirm by mail. A filled honeypot gets none, nor does a test."""
+    return row.status == "pending" and not row.test and HONEYPOT not in (row.quarantine or "").split(",")
+
+
 @dataclass(frozen=True, slots=True)
 class _Repeat:
     """A signature by somebody who had signed already: of which one, and whether through another partner."""
@@ -162,8 +270,10 @@ def _claim(rows: Sequence[NewSignature]) -> Plan[dict[str, _Repeat]]:
         return {}
     repeats: dict[str, _Repeat] = {}
     for row in claims:
+        # The first may be gone (erased, its place is kept), or stand behind another one (merged).
         ((first_id, partner_id),) = yield Ask(
-            "SELECT s.id, s.partner_id FROM signers g JOIN signatures s ON s.id = g.signature_id"
+            "SELECT coalesce(s.repeat_of, g.signature_id), s.partner_id"
+            " FROM signers g LEFT JOIN signatures s ON s.id = g.signature_id"
             " WHERE g.letter_id = ? AND g.signer_hash = ?",
             (row.letter_id, row.signer_hash),
         )
@@ -225,15 +335,17 @@ def raise_counts(numbers: Mapping[tuple[int, str, str], int]) -> Plan[None]:
         yield Do("UPDATE letters SET revision = revision + 1 WHERE id = ?", (letter_id,))
 
 
+def _marks(values: Sized) -> str:
+    return ", ".join("?" * len(values))
+
+
 def _counts(letter_ids: Sequence[int]) -> Plan[dict[int, Counts]]:
-    marks = ", ".join("?" * len(letter_ids))
-    sql = f"SELECT letter_id, statement, kind, number FROM signature_counts WHERE letter_id IN ({marks})"  # noqa: S608
+    sql = f"SELECT letter_id, statement, kind, number FROM signature_counts WHERE letter_id IN ({_marks(letter_ids)})"  # noqa: S608
     return counts_by_letter((yield Ask(sql, letter_ids)))
 
 
 def _earlier(ids: Sequence[str]) -> Plan[dict[str, tuple[Status, str, bool]]]:
     if not ids:
         return {}
-    marks = ", ".join("?" * len(ids))
-    sql = f"SELECT id, status, statement, quarantine FROM signatures WHERE id IN ({marks})"  # noqa: S608
+    sql = f"SELECT id, status, statement, quarantine FROM signatures WHERE id IN ({_marks(ids)})"  # noqa: S608
     return {str(row[0]): (row[1], row[2], row[3] is not None) for row in (yield Ask(sql, ids))}

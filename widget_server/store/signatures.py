@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from widget_server.domain.names import fold
 from widget_server.domain.signatures import Listing, Signature, Status
@@ -75,6 +75,38 @@ async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) ->
         left = None if left is None else left - len(rows)
 
 
+async def find_signature(db: Db | Writer, id_: str) -> Signature | None:
+    row = await db.one(select(*_COLUMNS).where(signatures.c.id == id_))
+    return None if row is None else _signature(row)
+
+
+async def signatures_at(db: Db | Writer, letter_id: int, address_hash: str) -> list[Signature]:
+    """Everything that one mailbox has signed in a letter, by arrival, whatever its status."""
+    c = signatures.c
+    rows = await db.all(
+        select(*_COLUMNS).where(c.letter_id == letter_id, c.address_hash == address_hash).order_by(c.seq)
+    )
+    return [_signature(row) for row in rows]
+
+
+async def lock_repeats(writer: Writer, head_id: str) -> list[Signature]:
+    """The signatures that repeat one, or were merged into it, by arrival; held until the end of the transaction."""
+    rows = await writer.all(
+        select(*_COLUMNS).where(signatures.c.repeat_of == head_id).order_by(signatures.c.seq).with_for_update()
+    )
+    return [_signature(row) for row in rows]
+
+
+async def update_signature(writer: Writer, id_: str, **values: Any) -> None:
+    """`values` by column."""
+    await writer.execute(update(signatures).where(signatures.c.id == id_).values(**values))
+
+
+async def delete_signatures(writer: Writer, ids: Sequence[str]) -> None:
+    for start in range(0, len(ids), PAGE):
+        await writer.execute(delete(signatures).where(signatures.c.id.in_(ids[start : start + PAGE])))
+
+
 async def lock_signatures(writer: Writer, letter_id: int, ids: Collection[str]) -> dict[str, Signature]:
     """Signatures by id, held until the end of the transaction; those that do not exist are left out."""
     found: dict[str, Signature] = {}
@@ -103,14 +135,6 @@ async def approved_before(writer: Writer, letter_id: int, action: str, ids: Sequ
         )
         found.update(row["subject"] for row in rows)
     return found
-
-
-async def set_listed(writer: Writer, signature_id: str, initiator_rank: int | None) -> None:
-    await writer.execute(
-        update(signatures)
-        .where(signatures.c.id == signature_id)
-        .values(listing="listed", initiator_rank=initiator_rank)
-    )
 
 
 def _condition(wanted: Wanted) -> ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """The tables, the same on SQLite and PostgreSQL. `migrations/` is their history; a test holds the two equal.
 
-One thing must stay true: personal data of a signer stands in `signatures` and nowhere else.
+One thing must stay true: personal data of a signer stands in `signatures` and nowhere else, but for the address that
+a consent's end carries, sealed, in its one delivery (`deliveries.sealed`) until that is over.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects import postgresql
@@ -107,9 +109,11 @@ letters = Table(
     Column("announced", String(8), nullable=False),
     Column("milestone", BigInteger, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("closed_at", Instant),
     sqlite_autoincrement=True,
 )
-"""`announced`: the status last told to destinations. `milestone`: the highest count told."""
+"""`announced`: the status last told to destinations. `milestone`: the highest count told. `closed_at`: when a
+coordinator closed it; a closing time that has passed stands in `settings`."""
 
 text_versions = Table(
     "text_versions",
@@ -198,6 +202,12 @@ signatures = Table(
     Column("confirmed_at", Instant),
     Column("withdrawn_at", Instant),
     Column("rejected_at", Instant),
+    Column("address_hash", String(43)),
+    Column("client", String(22)),
+    Column("address_confirmed_at", Instant),
+    Column("mail_refused_at", Instant),
+    Column("rejected_from", String(12)),
+    Column("rejection_id", Id),
     Index("ix_signatures_letter_status", "letter_id", "status", "seq"),
     Index(
         "ix_signatures_listed",
@@ -216,6 +226,25 @@ signatures = Table(
         postgresql_where=text("initiator_rank IS NOT NULL"),
     ),
     Index(
+        "ix_signatures_address",
+        "letter_id",
+        "address_hash",
+        sqlite_where=text("address_hash IS NOT NULL"),
+        postgresql_where=text("address_hash IS NOT NULL"),
+    ),
+    Index(
+        "ix_signatures_repeats",
+        "repeat_of",
+        sqlite_where=text("repeat_of IS NOT NULL"),
+        postgresql_where=text("repeat_of IS NOT NULL"),
+    ),
+    Index(
+        "ix_signatures_rejection",
+        "rejection_id",
+        sqlite_where=text("rejection_id IS NOT NULL"),
+        postgresql_where=text("rejection_id IS NOT NULL"),
+    ),
+    Index(
         "uq_signatures_import",
         "letter_id",
         "import_key",
@@ -225,6 +254,10 @@ signatures = Table(
     ),
     sqlite_autoincrement=True,
 )
+"""`address_hash`: whose mailbox, keyed with the letter's key. `client`: HMAC of the client's address, with a key that
+lives for seven days. `address_confirmed_at`: when the link in the mail was pressed, which a quarantined one keeps for
+its release. `mail_refused_at`: when a mail server refused the address for good. `rejected_from`: the status that a
+restored one goes back to."""
 
 signers = Table(
     "signers",
@@ -232,9 +265,122 @@ signers = Table(
     Column("letter_id", _seq, ForeignKey("letters.id"), primary_key=True),
     Column("signer_hash", String(43), primary_key=True),
     Column("signature_id", Id, nullable=False),
+    Column("rejected", Boolean, nullable=False, server_default=false()),
+    Column("alias", Boolean, nullable=False, server_default=false()),
+    Index(
+        "ix_signers_rejected",
+        "letter_id",
+        "signer_hash",
+        sqlite_where=text("rejected"),
+        postgresql_where=text("rejected"),
+    ),
+    Index("ix_signers_alias", "signature_id", sqlite_where=text("alias"), postgresql_where=text("alias")),
     sqlite_with_rowid=False,
 )
-"""Who has signed already: one row a signer whose signature counts. The index decides, nobody looks first."""
+"""Who has signed already: one row a signer whose signature counts. The index decides, nobody looks first.
+
+`rejected`: the signature was refused, and whatever comes from this signer next is quarantined. `alias`: a further hash
+of the same signer, from before a name was corrected. A row outlives a signature that staff erased, so that nobody
+counts twice."""
+
+remainders = Table(
+    "remainders",
+    metadata,
+    Column("letter_id", _seq, ForeignKey("letters.id"), primary_key=True),
+    Column("what", String(16), primary_key=True),
+    Column("statement", String(64), primary_key=True),
+    Column("kind", String(12), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""Numbers that outlive their rows. `what`: `erased` (still counted) or `unconfirmed` (never was)."""
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("seq", _seq, primary_key=True, autoincrement=True),
+    Column("signature_id", Id, nullable=False),
+    Column("letter_id", _seq, ForeignKey("letters.id"), nullable=False),
+    Column("purpose", String(12), nullable=False),
+    Column("partner_id", _seq, ForeignKey("partners.id"), nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("way", String(12), nullable=False),
+    Column("version", String(16)),
+    Column("shown", Boolean, nullable=False),
+    Column("locale", String(16), nullable=False),
+    Column("page", Text),
+    Column("token_version", Integer),
+    Column("at", Instant, nullable=False),
+    Index("ix_consents_signature", "signature_id"),
+    sqlite_autoincrement=True,
+)
+"""Each consent to e-mail that was given or ended: for whom, under which wording (`version`, `locale`), whether we know
+that it was shown, how (`way`), on which page, under which version of the partner's attribution token."""
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("letter_id", _seq, ForeignKey("letters.id"), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    Column("pattern", Json, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("undone_at", Instant),
+)
+"""Each rejection by staff, of one signature or of all that fit a pattern, so that it can be undone as one."""
+
+block_rules = Table(
+    "block_rules",
+    metadata,
+    Column("id", _seq, primary_key=True, autoincrement=True),
+    Column("letter_id", _seq, ForeignKey("letters.id")),
+    Column("pattern", Text, nullable=False),
+    Column("allow", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("actor", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Domains and addresses that staff block, or allow although a shipped rule blocks them. No letter: for all."""
+
+client_keys = Table(
+    "client_keys",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+"""One key a day for `signatures.client`. What it made says nothing any more once the key is gone."""
+
+mail_quotas = Table(
+    "mail_quotas",
+    metadata,
+    Column("letter_id", _seq, ForeignKey("letters.id"), primary_key=True),
+    Column("who", String(43), primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("number", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many mails a mailbox got since `started_at`, by a keyed hash of the mailbox and of what they are for."""
+
+spent_challenges = Table(
+    "spent_challenges",
+    metadata,
+    Column("challenge", String(64), primary_key=True),
+    Column("expires_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Proofs of work that bought a signature: none buys a second one."""
+
+spikes = Table(
+    "spikes",
+    metadata,
+    Column("letter_id", _seq, ForeignKey("letters.id"), primary_key=True),
+    Column("what", String(8), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("told_at", Instant, nullable=False),
+)
+"""What coordinators were last told of: many signatures from one client, mail domain or partner."""
 
 signature_counts = Table(
     "signature_counts",
@@ -262,6 +408,12 @@ events = Table(
         "seq",
         sqlite_where=text("fanned_out_at IS NULL"),
         postgresql_where=text("fanned_out_at IS NULL"),
+    ),
+    Index(
+        "ix_events_signature",
+        "signature_id",
+        sqlite_where=text("signature_id IS NOT NULL"),
+        postgresql_where=text("signature_id IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
 )
@@ -305,6 +457,8 @@ deliveries = Table(
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    Column("told_address", Boolean, nullable=False, server_default=false()),
+    Column("sealed", Text),
     UniqueConstraint("event_id", "destination_id"),
     Index(
         "ix_deliveries_due",
@@ -314,6 +468,9 @@ deliveries = Table(
         postgresql_where=text("status = 'pending'"),
     ),
 )
+"""`told_address`: an attempt carried the signer's address, so that its receiver must hear when the consent ends.
+`sealed`: the address that such an end carries, encrypted, until the delivery is over. A mail to a signer has no
+destination."""
 
 attempts = Table(
     "attempts",

@@ -14,6 +14,7 @@ from widget_server.flows.consents import ConsentBook
 from widget_server.flows.directory import Directory
 from widget_server.flows.reading import Reading
 from widget_server.flows.sign import Signing
+from widget_server.flows.turn import Turns
 from widget_server.i18n import Texts
 from widget_server.store.db import Db
 from widget_server.store.ingest import Ingest
@@ -35,6 +36,7 @@ class Site:
     texts: Texts
     directory: Directory
     ingest: Ingest
+    turns: Turns
     signing: Signing
     clients: Clients
     pages: Pages
