@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from widget_server import __version__
-from widget_server.cli import delivery, demo, destination, letter, partner, serve, signatures
+from widget_server.cli import delivery, demo, destination, letter, partner, retention, serve, signatures
 
 app = typer.Typer(
     name="undersigned",
@@ -34,6 +34,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("dispatch")(serve.dispatch)
 app.command("migrate")(serve.migrate)
+app.command("retention")(retention.retention)
 app.add_typer(letter.app, name="letter")
 app.add_typer(partner.app, name="partner")
 app.add_typer(signatures.app, name="signatures")

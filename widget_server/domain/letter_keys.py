@@ -36,6 +36,7 @@ EXPECTED: Mapping[str, str] = {
     "opens_at": TIME,
     "closes_at": TIME,
     "goal": "a whole number, 1 or more",
+    "contact_days": "a whole number of days, 1 to 3650",
     "notify": "a list of e-mail addresses",
     "notify[]": _EMAIL,
     "fields": "a table with postal_code, city, comment, role",

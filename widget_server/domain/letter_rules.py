@@ -140,9 +140,10 @@ def _rules(raw: Mapping[str, Any], known_locales: Sequence[str]) -> Iterator[Fou
         yield from _url(("identity", "privacy_url"), identity.get("privacy_url"))
     yield from _initiators(_list(raw.get("initiators")))
     yield from _times(raw)
-    goal, index = raw.get("goal"), raw.get("index")
-    if "goal" in raw and (not isinstance(goal, int) or isinstance(goal, bool)):
-        yield ("goal",), _sentence(("goal",), "int", goal)
+    index = raw.get("index")
+    for key in ("goal", "contact_days"):
+        if key in raw and (not isinstance(raw[key], int) or isinstance(raw[key], bool)):
+            yield (key,), _sentence((key,), "int", raw[key])
     if "index" in raw and not isinstance(index, bool):
         yield ("index",), _sentence(("index",), "bool", index)
     yield from _characters((), raw)

@@ -74,6 +74,7 @@ class LetterSettings(_Strict):
     opens_at: datetime | None = None
     closes_at: datetime | None = None
     goal: int | None = Field(default=None, ge=1)
+    contact_days: int = Field(default=180, ge=1, le=3650)
     notify: tuple[str, ...] = ()
     fields: Fields = Fields()
     identity: Identity = Identity()
