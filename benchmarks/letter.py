@@ -99,6 +99,6 @@ def _signature(letter_id: int, partner_id: int, number: int, now: datetime) -> N
         role=None, organization_website=None, authorized=False, email=f"person{number}@example.org",
         signer_hash=f"hash{number}", country="CA", postal_code=None, city=None, comment=None, locale="en", public=True,
         contact_opt_in=False, partner_opt_in=False, consent_version=None, source="bench", page=None, origin=None,
-        origin_flagged=False, text_version=1, shown=True, elapsed=5000, sort_key=f"person {number}", created_at=now,
-        confirmed_at=now,
+        origin_flagged=False, text_version=1, shown=True, elapsed=5000, sort_key=f"person {number}",
+        address_hash=f"at{number}", client=None, created_at=now, confirmed_at=now,
     )  # fmt: skip
