@@ -104,26 +104,38 @@
 
   /* ---- sending ---- */
 
-  /** Sends until there is an answer: 15 s a try, and two more tries for what may pass by itself. */
-  const post = async (url, body) => {
+  /** Sends until there is an answer: 15 s a try, and two more tries for what may pass by itself, or by work. */
+  const post = async (api, body, said) => {
     for (let tries = 3; ; ) {
-      const abort = new AbortController();
-      const timer = setTimeout(() => abort.abort(), 15000);
       let status = 0;
       let answer = {};
       let wait = 1;
       try {
         // No header of our own and a form as the body: no preflight. No credentials: no cookie either way.
-        const response = await fetch(url, { credentials: "omit", method: "POST", body, signal: abort.signal });
+        const response = await fetch(api + "/v1/signatures", {
+          credentials: "omit",
+          method: "POST",
+          body,
+          signal: AbortSignal.timeout?.(15000), // Safari before 16 has only its own patience
+        });
         wait = +response.headers.get("Retry-After") || 1;
         answer = await response.json();
         status = response.status;
       } catch {
         // No network, no answer in time, or a captive portal's page in place of JSON.
       }
-      clearTimeout(timer);
-      if ((status && status != 429 && status != 503) || wait > 9 || !--tries) return [status, answer];
-      await new Promise((done) => setTimeout(done, wait * 1000 + Math.random() * 300));
+      if (answer.solver) {
+        try {
+          const { solve } = await import(api + "/" + answer.solver);
+          said.textContent = answer.detail;
+          body.set("pow", await solve(answer.challenge));
+          wait = 0;
+        } catch {
+          // Where the solver does not load, there is waiting.
+        }
+      }
+      if (![0, 429, 503].includes(status) || wait > 9 || !--tries) return [status, answer];
+      await new Promise((done) => setTimeout(done, wait * (1000 + Math.random() * 300)));
     }
   };
 
@@ -403,7 +415,7 @@
         test: setting("test") != null,
       };
       for (const key in more) if (more[key]) body.set(key, more[key]);
-      const [code, got] = await post(letter.api + "/v1/signatures", body);
+      const [code, got] = await post(letter.api, body, status);
       busy = false;
       sign.ariaDisabled = false;
       status.textContent = "";

@@ -135,6 +135,15 @@ def sign(demo: Demo, page: str, **fields: str) -> httpx.Response:
     return httpx.post(f"http://127.0.0.1:{demo.port}/v1/signatures", data=form, headers={"origin": origin})
 
 
+def confirm(demo: Demo, address: str) -> None:
+    """Presses the button of the mail to `address`, as the inbox shows it."""
+    mail = demo.arrived(lambda m: m["kind"] == "mail" and address in m["headers"]["to"])
+    link = re.search(r"http://\S+/confirm/\S+", mail["body"])
+    assert link is not None, mail["body"]
+    assert httpx.get(link[0]).status_code == 200
+    assert httpx.post(link[0]).status_code == 200
+
+
 ODILE = {"kind": "individual", "name": "Odile Brière-Hébert", "email": "odile@example.org", "locale": "fr"}
 BAKERY = {
     "kind": "organization", "organization": "Boulangerie <Le Levain> & fils", "authorized": "true",
@@ -162,8 +171,9 @@ def test_the_pages_embed_the_snippet_as_partner_show_prints_it(demo: Demo) -> No
 
 
 def test_a_signature_arrives_as_sealed_webhook_and_as_slack_message(demo: Demo) -> None:
-    assert sign(demo, "accueil-boreal", **ODILE).status_code == 201
-    webhook = demo.arrived(lambda m: m["kind"] == "webhook" and "Odile" in m["body"])
+    assert sign(demo, "accueil-boreal", **ODILE).json()["status"] == "pending"
+    confirm(demo, ODILE["email"])
+    webhook = demo.arrived(lambda m: m["kind"] == "webhook" and "signature.confirmed" in m["body"])
     assert webhook["verified"] is True
     data = json.loads(webhook["body"])["data"]
     assert (data["name"], data["email"], data["partner"]["slug"]) == (ODILE["name"], None, "accueil-boreal")
@@ -178,6 +188,7 @@ def test_an_organization_is_listed_once_it_is_approved_by_the_printed_command(de
 
     signed = sign(demo, "northern-lights", **BAKERY)
     assert signed.status_code == 201, signed.text
+    confirm(demo, BAKERY["email"])
     assert BAKERY["organization"] not in listed()
     (waiting,) = demo.command("signatures", "list", "ask-here", "--listing", "awaiting_review")
     assert waiting["id"] == signed.json()["id"]
@@ -209,13 +220,17 @@ def test_starting_again_keeps_what_was_signed_and_fresh_forgets_it(own_demo: Dem
 
     before = total(own_demo)
     sign(own_demo, "accueil-boreal", **ODILE)
-    own_demo.arrived(lambda m: "Odile" in m["body"])
+    confirm(own_demo, ODILE["email"])
+    own_demo.arrived(lambda m: m["kind"] == "slack" and "Odile" in m["body"])
     own_demo.stop(signal.SIGINT)
 
     elsewhere = start(own_demo.folder, free_ports())
     elsewhere.wait_until_it_runs()
     assert total(elsewhere) == before + 1
     assert elsewhere.arrived(lambda m: "Odile" in m["body"]), "the inbox keeps what it has received"
+    messages = httpx.get(f"http://127.0.0.1:{elsewhere.port + 2}/messages").json()
+    files = [message["headers"]["file"] for message in messages if message["kind"] == "mail"]
+    assert len(files) == len(set(files)), "and shows no mail twice"
     sign(elsewhere, "northern-lights", **{**ODILE, "name": "Ferdinand Achterberg", "email": "f@example.org"})
     assert elsewhere.arrived(lambda m: m["kind"] == "webhook" and "Ferdinand" in m["body"])["verified"], "on new ports"
     elsewhere.stop(signal.SIGINT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from widget_server import __version__
-from widget_server.cli import delivery, demo, destination, letter, partner, retention, serve, signatures
+from widget_server.cli import audit, delivery, demo, destination, letter, partner, retention, rule, serve, signatures
 
 app = typer.Typer(
     name="undersigned",
@@ -35,11 +35,13 @@ app.command("serve")(serve.serve)
 app.command("dispatch")(serve.dispatch)
 app.command("migrate")(serve.migrate)
 app.command("retention")(retention.retention)
+app.command("audit")(audit.audit)
 app.add_typer(letter.app, name="letter")
 app.add_typer(partner.app, name="partner")
 app.add_typer(signatures.app, name="signatures")
 app.add_typer(destination.app, name="destination")
 app.add_typer(delivery.app, name="delivery")
+app.add_typer(rule.app, name="rule")
 
 
 def main() -> None:

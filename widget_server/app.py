@@ -7,24 +7,35 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from widget_server.domain import block_rules
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.tokens import Seals
 from widget_server.domain.vault import Vault
+from widget_server.flows.client_book import ClientBook
 from widget_server.flows.consents import ConsentBook
 from widget_server.flows.directory import Directory
+from widget_server.flows.gate import Gate
 from widget_server.flows.limit import ClientLimit
 from widget_server.flows.reading import Reading
 from widget_server.flows.sign import Signing
 from widget_server.flows.turn import Turns
+from widget_server.flows.work import Work
 from widget_server.i18n import Texts
+from widget_server.mail.folder import FOLDER, Folder
+from widget_server.mail.layout import Layout
+from widget_server.mail.servers import hello, read_mail_server
 from widget_server.outbox.dispatcher import Dispatcher
+from widget_server.outbox.mail_lane import MailOut, Transport
+from widget_server.outbox.mail_writing import MailWriter
 from widget_server.outbox.registry import Registry
 from widget_server.settings import Settings
 from widget_server.store.db import Db
@@ -38,6 +49,8 @@ from widget_server.web.routes import ROUTES
 from widget_server.web.sign import sign
 from widget_server.web.site import Site
 from widget_server.web.widget_file import widget_files
+
+log = structlog.get_logger(__name__)
 
 
 def utc_now() -> datetime:
@@ -66,21 +79,47 @@ class App(Starlette):
         return ExceptionMiddleware(self.router, handlers=self.exception_handlers)
 
 
-def create_app(settings: Settings, *, dispatch: bool = True, now: Callable[[], datetime] = utc_now) -> Starlette:
-    """The server. While it runs it holds the database, the group commit and, unless told not to, the dispatcher."""
+def create_app(
+    settings: Settings,
+    *,
+    dispatch: bool = True,
+    now: Callable[[], datetime] = utc_now,
+    mail_folder: Path | None = None,
+) -> Starlette:
+    """The server. While it runs it holds the database, the group commit and, unless told not to, the dispatcher.
+    `mail_folder`: where mails go while no mail server is set, for whoever chose that."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_site(settings, dispatch=dispatch, now=now) as site:
+        async with open_site(settings, dispatch=dispatch, now=now, mail_folder=mail_folder) as site:
             app.state.site = site
             yield
 
     return App(routes=ROUTES, exception_handlers=HANDLERS, lifespan=lifespan)
 
 
+def mail_out(settings: Settings, texts: Texts, now: Callable[[], datetime], folder: Path | None) -> MailOut:
+    """How mails to signers leave: through the mail server that is set, else into a folder, and the log says so."""
+    if settings.smtp_url is None:
+        if folder is None:
+            log.warning("mail.to_folder", folder=str(FOLDER), why="UNDERSIGNED_SMTP_URL is not set")
+        transport: Transport = Folder(folder or FOLDER, now)
+    else:
+        from widget_server.mail.smtp import Smtp  # with its library, which an idle server need not load
+
+        transport = Smtp(read_mail_server(settings.smtp_url), hello=hello(settings.public_url))
+    writer = MailWriter(texts, Seals(settings.secret_keys), settings.public_url, settings.sender, Layout())
+    return MailOut(writer, transport)
+
+
 @asynccontextmanager
 async def dispatching(
-    settings: Settings, db: Db, directory: Directory, texts: Texts, now: Callable[[], datetime]
+    settings: Settings,
+    db: Db,
+    directory: Directory,
+    texts: Texts,
+    now: Callable[[], datetime],
+    mail_folder: Path | None = None,
 ) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work; on leaving, what is under way is finished or left to be taken up again."""
     dispatcher = Dispatcher(
@@ -92,6 +131,7 @@ async def dispatching(
         public_url=settings.public_url,
         egress_allow=settings.egress_allow,
         now=now,
+        mail=mail_out(settings, texts, now, mail_folder),
     )
     task = asyncio.create_task(dispatcher.run(), name="dispatcher")
     try:
@@ -115,7 +155,9 @@ async def open_dispatcher(settings: Settings, *, now: Callable[[], datetime] = u
 
 
 @asynccontextmanager
-async def open_site(settings: Settings, *, dispatch: bool, now: Callable[[], datetime]) -> AsyncIterator[Site]:
+async def open_site(
+    settings: Settings, *, dispatch: bool, now: Callable[[], datetime], mail_folder: Path | None
+) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         db = Db(settings.database_url)
         await db.connect()
@@ -127,11 +169,12 @@ async def open_site(settings: Settings, *, dispatch: bool, now: Callable[[], dat
         vault = Vault(settings.secret_keys)
         turns = Turns(db, vault, now)
         if dispatch:
-            dispatcher = await stack.enter_async_context(dispatching(settings, db, directory, texts, now))
+            dispatcher = await stack.enter_async_context(dispatching(settings, db, directory, texts, now, mail_folder))
             ingest.on_commit = dispatcher.wake
             turns = replace(turns, on_commit=dispatcher.wake)
         await ingest.start()
         stack.push_async_callback(ingest.stop)
+        await asyncio.to_thread(block_rules.shipped)
 
         consents = ConsentBook(db, texts, now)
 
@@ -150,11 +193,14 @@ async def open_site(settings: Settings, *, dispatch: bool, now: Callable[[], dat
                 directory=directory,
                 seals=seals,
                 ingest=ingest,
-                rate_limit=ClientLimit(settings.windows),
+                gate=Gate(settings.proof_of_work, ClientLimit(settings.windows), Work(settings.secret_keys, now)),
+                clients=ClientBook(db, now),
                 consent_version=consent_version,
                 house_origin=settings.public_url,
+                weighed=settings.proof_of_work != "off" or bool(settings.windows),
                 now=now,
             ),
+            asking=ClientLimit(settings.windows),
             clients=Clients(settings.trusted_proxies),
             pages=Pages(texts, settings.public_url),
             consents=consents,

@@ -10,7 +10,7 @@ import secrets
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,6 +19,7 @@ from widget_server.domain.emails import BadEmail
 from widget_server.domain.emails import read as read_email
 from widget_server.domain.limits import Window, read_windows
 from widget_server.domain.refusals import Problems
+from widget_server.mail.servers import read_mail_server
 
 PREFIX = "UNDERSIGNED_"
 KEY_FILE = Path("var/secret.key")
@@ -61,11 +62,8 @@ def _public_url(value: str) -> str:
 def _smtp_url(value: str) -> str | None:
     if not value:
         return None
-    parts = urlsplit(value)
-    starttls = parse_qs(parts.query).get("starttls", ["false"])[-1]
-    if parts.scheme in ("smtp", "smtps") and parts.hostname and starttls in ("true", "false"):
-        return value
-    raise ValueError("smtp://USER:PASSWORD@HOST:587?starttls=true, or smtps://…")
+    read_mail_server(value)
+    return value
 
 
 def _mail_from(value: str) -> str:

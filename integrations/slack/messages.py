@@ -107,8 +107,13 @@ def _happened(event: Event, locale: str) -> str:
         case "letter.milestone":
             reached = int(data.get("milestone", 0))
             return say("goal" if reached == data.get("goal") else "milestone", locale, number=reached)
-        case "letter.opened" | "letter.closed" | "abuse.spike" | "destination.test":
+        case "letter.opened" | "letter.closed" | "destination.test":
             return say(event.type.partition(".")[2], locale)
+        case "abuse.spike":
+            of = data.get("of")
+            if of not in ("client", "domain", "partner"):
+                return say("spike", locale)
+            return say(f"spike_{of}", locale, name=data.get(of), number=data.get("number"), minutes=data.get("minutes"))
         case "destination.failing" | "destination.disabled":
             values = {"kind": data.get("kind"), "error": data.get("error"), "id": data.get("destination")}
             return say(event.type.partition(".")[2], locale, **values)

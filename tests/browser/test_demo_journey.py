@@ -44,7 +44,15 @@ async def test_signing_in_french_on_the_partners_page_arrives_live_in_the_inbox(
     await form.locator("[name=email]").fill("pain@example.org")
     await form.locator("[name=authorized]").check()
     await page.get_by_role("button", name=re.compile("^Signer")).click()
-    await expect(page.get_by_text("Merci")).to_be_visible()
+    await expect(page.get_by_text("pain@example.org")).to_be_visible()
+
+    mail = inbox.locator("#mail-list li").first
+    await expect(mail).to_contain_text("pain@example.org")
+    async with inbox.context.expect_page() as opening:
+        await mail.frame_locator("iframe").get_by_role("link", name=re.compile("Confirmer")).first.click()
+    confirming = await opening.value
+    await confirming.get_by_role("button", name=re.compile("Confirmer")).click()
+    await expect(confirming.get_by_role("heading", name=re.compile("Merci"))).to_be_visible()
 
     slack = inbox.locator("#slack-list li").first
     await expect(slack).to_contain_text("Boulangerie <b>Le Levain</b> & fils")

@@ -323,4 +323,4 @@ async def test_check_your_mail_shows_the_address_and_mends_it(
     assert first["id"] != second["id"]
     assert "replaces" not in first
     assert second["replaces"][0]
-    assert [row["status"] for row in await stored(db)] == ["pending", "pending"]
+    assert [(row["status"], row["email"]) for row in await stored(db)] == [("pending", "zoe@example.com")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from widget_server.demo.inbox import create_inbox, verified
+from widget_server.demo.mails import watch
 from widget_server.demo.received import Received
 from widget_server.i18n import Texts
 
@@ -62,11 +64,12 @@ def received(tmp_path: Path) -> Received:
 
 
 @pytest.fixture
-def client(received: Received, texts: Texts) -> httpx.AsyncClient:
+def client(received: Received, texts: Texts, tmp_path: Path) -> httpx.AsyncClient:
     inbox = create_inbox(
         received,
         [SECRET],
         texts,
+        mail_folder=tmp_path / "mail",
         sign_urls={"en": "http://localhost:8001/a", "fr": "http://localhost:8001/b"},
         approve="undersigned signatures approve ask-here",
     )
@@ -102,6 +105,34 @@ async def test_the_page_is_in_both_languages_and_runs_nothing_that_arrived(clien
     policy = english.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+async def test_a_mail_is_shown_once_in_a_frame_where_nothing_runs(
+    client: httpx.AsyncClient, received: Received, tmp_path: Path
+) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Lettre <l@example.org>", "zoe@example.org", "Confirmez, Zoé"
+    mail.set_content("Suivez http://127.0.0.1/confirm/x")
+    mail.add_alternative("<p>Bonjour<script>alert(1)</script></p>", subtype="html")
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "1.eml").write_bytes(bytes(mail))
+    (tmp_path / "secret.eml").write_bytes(b"Subject: no mail of ours\n\n")
+    for _ in range(2):  # the second time as after a restart
+        watching = asyncio.create_task(watch(tmp_path / "mail", received))
+        (told,) = [await anext(received.follow(0))]
+        watching.cancel()
+        await asyncio.wait({watching})
+        assert (told.kind, told.headers["subject"], told.headers["to"]) == ("mail", "Confirmez, Zoé", "zoe@example.org")
+        assert "/confirm/x" in told.body
+        assert len(received.since(0)) == 1
+    shown = await client.get("/mail/1.eml")
+    policy = shown.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert "allow-scripts" not in policy
+    assert "Bonjour" in shown.text
+    for name in ("2.eml", "..%2Fsecret.eml", "1.txt"):
+        assert (await client.get(f"/mail/{name}")).status_code == 404
 
 
 async def test_messages_survive_a_restart_and_a_torn_last_line(received: Received, tmp_path: Path) -> None:

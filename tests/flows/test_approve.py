@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from tests.conftest import Clock
+from tests.conftest import KEY, Clock
 from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.refusals import Problems
-from widget_server.flows.approve import Approval, approve
+from widget_server.domain.vault import Vault
+from widget_server.flows.approve import approve
+from widget_server.flows.by_staff import Done, Staff
 from widget_server.flows.directory import Directory
 from widget_server.flows.load_letter import load_letter
+from widget_server.flows.turn import Turns
 from widget_server.store.db import Db
+from widget_server.store.letters import all_letters
 from widget_server.store.new_signatures import NO_EXTRAS, NewSignature, write_signatures
 from widget_server.store.tables import audit, events, signatures
 
@@ -42,8 +46,10 @@ async def store(db: Db, *rows: NewSignature) -> None:
         await writer.play(write_signatures(db.engine, [(row, NO_EXTRAS) for row in rows]))
 
 
-async def approved(db: Db, clock: Clock, *ids: str) -> Approval:
-    return await approve(db, "letter", ids, now=clock(), actor="ana", reason="known to us")
+async def approved(db: Db, clock: Clock, *ids: str, slug: str = "letter") -> Done:
+    turns = Turns(db, Vault([KEY]), clock)
+    [letter] = [letter for letter in await all_letters(db) if letter.slug == slug]
+    return await approve(turns, letter, ids, Staff("ana", "known to us"))
 
 
 async def updated_events(db: Db) -> list[str]:
@@ -59,7 +65,7 @@ async def test_organizations_are_listed(
     await directory.refresh(now_please=True)
     revision = await directory.revision(letter)
     done = await approved(db, clock, second.id, first.id.upper())
-    assert done == Approval((second.id, first.id), ())
+    assert done == Done((second.id, first.id), ())
     rows = await db.all(select(signatures).order_by(signatures.c.organization))
     assert [(row["listing"], row["initiator_rank"]) for row in rows] == [("listed", None), ("listed", 1)]
     assert sorted(await updated_events(db)) == sorted([first.id, second.id])
@@ -78,7 +84,7 @@ async def test_repeating_is_harmless(
     await approved(db, clock, row.id, row.id)
     await directory.refresh(now_please=True)
     revision = await directory.revision(letter)
-    assert await approved(db, clock, row.id) == Approval((), (row.id,))
+    assert await approved(db, clock, row.id) == Done((), (row.id,))
     assert await updated_events(db) == [row.id]
     await directory.refresh(now_please=True)
     assert await directory.revision(letter) == revision
@@ -89,7 +95,7 @@ async def test_an_organization_listed_unseen_is_pinned_once_approved(
 ) -> None:
     row = organization(letter, partner, clock, "The Harbour Coalition", listing="listed")
     await store(db, row)
-    assert (await approved(db, clock, row.id)).approved == (row.id,)
+    assert (await approved(db, clock, row.id)).done == (row.id,)
     assert await db.value(select(signatures.c.initiator_rank)) == 0
     assert await updated_events(db) == []
 
@@ -146,7 +152,7 @@ async def test_another_letters_signature_is_not_found(
     settings.write_text(settings.read_text("utf-8").replace('slug = "letter"', 'slug = "other"'), "utf-8")
     await load_letter(db, letter_folder, now=clock(), actor="test")
     with pytest.raises(Problems, match="letter other has no such signature"):
-        await approve(db, "other", [row.id], now=clock(), actor="ana")
+        await approved(db, clock, row.id, slug="other")
 
 
 async def test_a_revoked_listing_can_be_approved_again(db: Db, letter: Letter, partner: Partner, clock: Clock) -> None:
@@ -155,4 +161,4 @@ async def test_a_revoked_listing_can_be_approved_again(db: Db, letter: Letter, p
     await approved(db, clock, row.id)
     async with db.write() as writer:
         await writer.execute(update(signatures).values(listing="awaiting_review"))
-    assert (await approved(db, clock, row.id)).approved == (row.id,)
+    assert (await approved(db, clock, row.id)).done == (row.id,)

@@ -60,7 +60,7 @@ SHOWN: Mapping[str, Mapping[str, Any]] = {
         "counts": LETTER.counts,
     },
     "destination": {"letter": "letter", "destination": "d1", "kind": "webhook", "error": "http_500"},
-    "abuse": {"letter": "letter"},
+    "abuse": {"letter": "letter", "of": "domain", "domain": "spam.example", "number": 1200, "minutes": 10},
 }
 
 

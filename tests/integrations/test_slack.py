@@ -160,6 +160,25 @@ def test_organizations_and_trouble_go_one_by_one_at_once() -> None:
     assert plan(waiting, 1) == [["One"], ["Two"], ["letter.milestone"]]
 
 
+@pytest.mark.parametrize(
+    ("locale", "of", "name", "told"),
+    [
+        ("en", "client", "Ab3_-x9Q", "from one network: 1,200 in 10 minutes (client Ab3_-x9Q)"),
+        ("fr", "client", "Ab3_-x9Q", "d'un même réseau\u00a0: 1\u00a0200 en 10 minutes (client Ab3_-x9Q)"),
+        ("en", "domain", "spam.example", "with addresses at spam.example: 1,200 in 10 minutes"),
+        ("fr", "domain", "spam.example", "porte une adresse à spam.example\u00a0: 1\u00a0200 en 10 minutes"),
+        ("en", "partner", "maple", "through one partner, maple: 1,200 in 10 minutes"),
+        ("fr", "partner", "maple", "par un même partenaire, maple\u00a0: 1\u00a0200 en 10 minutes"),
+        ("en", "planet", "mars", "from one place"),
+    ],
+)
+def test_a_spike_says_where_many_signatures_come_from(locale: str, of: str, name: str, told: str) -> None:
+    spike = event("abuse.spike", **{"of": of, of: name})
+    said = message([spike], locale)
+    assert told in said["text"]
+    assert told in said["blocks"][0]["text"]["text"]
+
+
 def test_what_kinds_of_events_a_channel_gets() -> None:
     assert KIND.events == (
         "signature.confirmed",

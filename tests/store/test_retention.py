@@ -25,6 +25,7 @@ from widget_server.store.tables import (
     audit,
     client_keys,
     deliveries,
+    events,
     letters,
     mail_quotas,
     revisions,
@@ -210,6 +211,23 @@ async def test_quotas_and_spent_work_go(db: Db, directory: Directory, letter: Le
     await swept(db, directory, clock)
     assert [row["who"] for row in await db.all(select(mail_quotas.c.who))] == ["new"]
     assert [row["challenge"] for row in await db.all(select(spent_challenges.c.challenge))] == ["new"]
+
+
+async def test_the_record_of_mails_goes_after_thirty_days(
+    db: Db, directory: Directory, letter: Letter, sign: Sign, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BATCH", 2)
+    for number in range(3):
+        await sign(status="pending", confirmed_at=None, signer_hash=f"s{number}")
+    clock.now += DAY
+    young = await sign(status="pending", confirmed_at=None)
+    clock.now += 29 * DAY + timedelta(seconds=1)
+    mails = select(events.c.signature_id).where(events.c.type == "signer.mail")
+    assert len(await db.all(mails)) == 4
+    await swept(db, directory, clock)
+    assert [row["signature_id"] for row in await db.all(mails)] == [young]
+    assert await db.value(select(func.count()).select_from(deliveries)) == 1
+    assert await db.value(select(func.count()).where(events.c.type == "signature.created")) == 4, "facts stay"
 
 
 async def test_what_went_is_in_the_log_as_numbers_only(

@@ -144,11 +144,11 @@ async def test_too_many_and_unavailable_keep_what_was_typed(
 ) -> None:
     fields = await drawn(http) | {"name": "Zoé", "email": "zoe@example.org", "country": "CA"}
 
-    def over(*_: Any) -> None:
+    def over(*_: Any, **__: Any) -> None:
         raise TooMany("too_many", retry_after_seconds=7)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(live.site.signing.rate_limit), "check", over)
+        patch.setattr(type(live.site.signing.gate), "admit", over)
         limited = await http.post("/v1/signatures", data=fields)
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
     assert Elements(limited.text).field("name") == "Zoé"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,8 @@ import pytest
 
 from tests.conftest import Clock, Live
 from tests.web.reading import PAGE, Elements, fresh
+from widget_server.domain import retention
+from widget_server.domain.links import AFTER_CLOSING
 from widget_server.domain.refusals import Unavailable
 from widget_server.flows.letter_status import change_letter_status
 from widget_server.i18n import LOCALES, Texts
@@ -40,6 +43,26 @@ async def test_privacy_names_who_is_responsible(http: httpx.AsyncClient, live: L
     french = Elements((await http.get("/fr/letters/letter/privacy")).text)
     assert "Personne responsable de la protection des renseignements personnels\u00a0: Jo Martin." in french.text
     assert "Commission d'accès à l'information du Québec" in french.text
+
+
+async def test_privacy_promises_the_terms_that_are_kept(http: httpx.AsyncClient, live: Live, texts: Texts) -> None:
+    """Whoever changes a term meets this test, and then the words."""
+    assert (retention.UNCONFIRMED.days, retention.WITHDRAWN.days, retention.CLIENT.days) == (30, 30, 7)
+    assert (retention.SEALED.days, retention.QUOTA.days) == (30, 30)
+    assert timedelta(hours=72) == AFTER_CLOSING
+    letter = await live.site.directory.letter("letter")
+    assert letter is not None
+    terms = {
+        "long_unconfirmed": 30, "long_contact": letter.settings.contact_days, "long_withdrawn": 30, "what_not": 7,
+        "long_erased": 30, "long_staff": 72, "long_mails": 30,
+    }  # fmt: skip
+    for locale in LOCALES:
+        page = Elements((await http.get(f"/{locale}/letters/letter/privacy")).text)
+        assert page.all("a", href=f"/{locale}/letters/letter/my-signature")
+        for key, term in terms.items():
+            said = texts(f"page.privacy_page.{key}", locale, days=letter.settings.contact_days)
+            assert str(term) in said
+            assert said in page.text
 
 
 async def test_home_lists_open_letters(http: httpx.AsyncClient, live: Live, clock: Clock) -> None:

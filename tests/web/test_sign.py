@@ -248,7 +248,7 @@ async def test_the_honeypot_is_answered_like_a_success_and_counts_for_nothing(
     assert caught.status_code == 201
     told = caught.json()
     assert (told["status"], told["counts"], set(told)) == ("confirmed", good["counts"], set(good))
-    assert (await rows(db))[1]["quarantine"] == "honeypot"
+    assert (await rows(db))[1]["quarantine"] == "honeypot,not_shown"
     assert await told_of(db) == ["signature.created", "signature.confirmed"]
 
 
@@ -281,6 +281,29 @@ async def test_a_database_that_does_not_answer_is_a_503(
     monkeypatch.setattr(live.site.db, "value", gone)
     monkeypatch.setattr(live.site.directory, "_asked_at", float("-inf"))
     problem(await client.post("/v1/signatures", data=person), 503, "unavailable")
+
+
+async def test_nor_does_one_that_goes_away_in_between(
+    client: httpx.AsyncClient, person: dict[str, str], live: Live, letter: Letter, partner: Partner,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The letter was found; then the consent wording is looked for, then the key for clients' hashes."""
+
+    async def gone(_query: object) -> None:
+        raise ConnectionRefusedError
+
+    await live.site.directory.refresh(now_please=True)
+    monkeypatch.setattr(live.site.directory, "refresh", fresh)
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(live.site.db, "value", gone)
+            problem(await client.post("/v1/signatures", data=person), 503, "unavailable")
+        await live.site.consents.current(letter, partner)
+    assert (await client.post("/v1/signatures", data=person)).status_code == 201
+
+
+async def fresh(*, now_please: bool = False) -> None:
+    """What the directory holds is taken for fresh."""
 
 
 async def test_a_bug_is_a_500_with_an_id_and_says_nothing_else(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from widget_server.cli.desk import Json, command, desk, say
+from widget_server.cli.given import read_time
 from widget_server.domain.ids import read_id
 from widget_server.domain.refusals import Problems
 from widget_server.flows.deliveries import replay as replay_events
@@ -103,7 +104,9 @@ async def replay(
         row = await find_destination(d.db, _read_id(destination))
         if row is None:
             raise Problems([f"there is no destination {destination}"])
-        number = await replay_events(d.db, row, Registry(), since=_read_time(since), now=d.now(), actor=d.actor)
+        number = await replay_events(
+            d.db, row, Registry(), since=read_time("--since", since), now=d.now(), actor=d.actor
+        )
         say({"destination": row.id, "events": number}, as_json, f"{number} events go out again.")
 
 
@@ -119,16 +122,6 @@ def _read_id(text: str) -> str:
     if known is None:
         raise Problems([f"{text} is no id"])
     return known
-
-
-def _read_time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Problems([f"--since {text}: write a time such as 2026-06-20T12:00:00Z"]) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _described(row: DeliveryRow) -> dict[str, Any]:

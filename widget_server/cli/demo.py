@@ -19,6 +19,7 @@ from widget_server.cli.desk import command
 from widget_server.cli.serve import uvicorn_options
 from widget_server.demo.home import HOME, Home
 from widget_server.demo.inbox import create_inbox
+from widget_server.demo.mails import watch
 from widget_server.demo.pages import create_pages
 from widget_server.demo.ports import HIGHEST, Ports, take_ports
 from widget_server.demo.received import Received
@@ -48,11 +49,20 @@ async def demo(
         received,
         sample.secrets,
         Texts(),
+        mail_folder=home.mail_folder,
         sign_urls={locale: home.pages_url + embed.path for locale, embed in sample.embeds.items()},
         approve=f"{_shown(home.command_file)} signatures approve {sample.letter.slug}",
     )
     pages = create_pages(sample.embeds, letter_urls(home, sample), f"{home.inbox_url}/")
-    await _run(home, sample, ports, received, server=create_app(settings), pages=pages, inbox=inbox)
+    await _run(
+        home,
+        sample,
+        ports,
+        received,
+        server=create_app(settings, mail_folder=home.mail_folder),
+        pages=pages,
+        inbox=inbox,
+    )
 
 
 def letter_urls(home: Home, sample: Sample) -> dict[str, str]:
@@ -95,10 +105,22 @@ async def _run(
         _serving(inbox, home.port + 2, [ports.inbox], at_end=received.close),
         _serving(pages, home.port + 1, list(ports.pages)),
         _serving(server, home.port, [ports.server]),
+        _watching(home.mail_folder, received),
     ):
         print("\n".join(greeting(home, sample)), flush=True)
         await stop.wait()
         print("\nStopping", flush=True)
+
+
+@asynccontextmanager
+async def _watching(folder: Path, received: Received) -> AsyncIterator[None]:
+    """Mails appear in the inbox while the block runs."""
+    task = asyncio.create_task(watch(folder, received), name="mails")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 @asynccontextmanager
@@ -134,9 +156,10 @@ def greeting(home: Home, sample: Sample) -> Sequence[str]:
         f"  The letter             {home.server_url}/letters/{slug}",
         f"  A partner, in English  {home.pages_url}{sample.embeds['en'].path}",
         f"  A partner, in French   {home.pages_url}{sample.embeds['fr'].path}",
-        f"  The inbox              {home.inbox_url}/  (webhooks and Slack messages, live)",
+        f"  The inbox              {home.inbox_url}/  (mails, Slack messages and webhooks, live)",
         "",
-        "Sign on a partner's page and watch the inbox. An organization is listed once you approve it:",
+        "Sign on a partner's page and watch the inbox: the mail's button confirms. An organization is listed",
+        "once you approve it:",
         "",
         f"  {undersigned} signatures list {slug} --listing awaiting_review",
         f"  {undersigned} signatures approve {slug} ID",

@@ -7,6 +7,7 @@ can read it.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from widget_server.domain.refusals import Problems
@@ -40,3 +41,14 @@ def read_value(name: str, value: str) -> str:
         return Path(value[1:]).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Problems([f"{name}: {value[1:]} cannot be read: {error.__class__.__name__}"]) from error
+
+
+def read_time(option: str, text: str | None) -> datetime | None:
+    """A time without an offset is in UTC. Raises `Problems`."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Problems([f"{option} {text}: write a time such as 2026-06-20T12:00:00Z"]) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

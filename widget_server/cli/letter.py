@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ from widget_server.domain.letters import Letter
 from widget_server.flows.letter_status import Verb, change_letter_status
 from widget_server.flows.load_letter import Loaded, load_letter
 from widget_server.flows.named import letter_named
+from widget_server.store.in_waiting import in_waiting
 
 app = typer.Typer(help="Load, look at, open, pause and close letters.", no_args_is_help=True)
 
@@ -70,12 +73,13 @@ async def list_(as_json: Json = False) -> None:
 @app.command()
 @command
 async def show(slug: Slug, as_json: Json = False) -> None:
-    """Show a letter: status, counts, addresses. The preview address shows it while it is a draft; keep it
+    """Show a letter: status, counts, what waits, addresses. The preview address shows it while it is a draft; keep it
     private.
     """
     async with desk() as d:
         letter = await letter_named(d.directory, slug)
-        value = await _described(d, letter)
+        waiting = asdict(await in_waiting(d.db, letter.id))
+        value = {**await _described(d, letter), "waiting": waiting}
         counts = value["counts"]
         say(
             value,
@@ -88,9 +92,24 @@ async def show(slug: Slug, as_json: Json = False) -> None:
                 f"  signed    {counts['total']:,} ({counts['individuals']:,} persons,"
                 f" {counts['organizations']:,} organizations)",
                 *(f"            {code}: {number:,}" for code, number in counts["by_statement"].items()),
+                *_waiting_lines(waiting),
                 *_addresses(value),
             ],
         )
+
+
+_WAITING = {
+    "confirmation": "wait for their signers to confirm",
+    "address_refused": "of these have an address that was refused",
+    "never_confirmed": "were erased, never confirmed",
+    "quarantine": 'are in quarantine ("signatures list --quarantine")',
+    "review": 'organizations await review ("signatures list --listing awaiting_review")',
+}
+
+
+def _waiting_lines(waiting: Mapping[str, int]) -> list[str]:
+    lines = [f"{waiting[what]:,} {words}" for what, words in _WAITING.items() if waiting[what]]
+    return [f"  {'waiting' if place == 0 else '':<9} {line}" for place, line in enumerate(lines)]
 
 
 @app.command("open")

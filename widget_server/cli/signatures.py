@@ -1,38 +1,31 @@
-"""`undersigned signatures`: bring signatures in, take them away, look at them, approve organizations."""
+"""`undersigned signatures`: bring signatures in, take them away, look at them. `review` and `abuse` have the rest."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from widget_server.cli.desk import Desk, Json, command, desk, say
-from widget_server.domain.letters import Letter
+from widget_server.cli import abuse, review
+from widget_server.cli.bar import Bar
+from widget_server.cli.desk import Json, command, desk, say
+from widget_server.cli.signature_lines import LetterSlug, partner_slugs, say_signatures
 from widget_server.domain.partner_changes import read_pairs
 from widget_server.domain.refusals import Problems
-from widget_server.flows.approve import approve as approve_organizations
-from widget_server.flows.export import Format, as_dict, export_to_file
+from widget_server.flows.export import Format, export_to_file
 from widget_server.flows.export import export as export_signatures
 from widget_server.flows.find_signatures import find_signatures, list_signatures
 from widget_server.flows.import_csv import Imported, import_csv
 from widget_server.flows.named import letter_named, partner_named
 
 app = typer.Typer(
-    help="Bring signatures in, take them away, look at them, approve organizations.",
+    help="Bring signatures in, take them away, look at them, review, correct and reject them.",
     no_args_is_help=True,
 )
-
-LetterSlug = Annotated[str, typer.Argument(metavar="LETTER", help="The letter's slug.")]
-
-_BAR_AFTER_SECONDS = 0.7
 
 
 class ExportFormat(StrEnum):
@@ -60,44 +53,6 @@ class ListingChoice(StrEnum):
     hidden_by_staff = "hidden_by_staff"
 
 
-class _Bar:
-    """A progress bar on standard error, once work has taken a moment and only where somebody watches."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._total = 0
-        self._done = 0
-        self._started = time.monotonic()
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def starting(self, total: int) -> None:
-        self._total = total
-
-    def advance(self, number: int) -> None:
-        self._done += number
-        if self._progress is None:
-            if not sys.stderr.isatty() or time.monotonic() - self._started < _BAR_AFTER_SECONDS:
-                return
-            self._progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                console=Console(file=sys.stderr), transient=True,
-            )  # fmt: skip
-            self._progress.start()
-            self._task = self._progress.add_task(self._what, total=self._total)
-        if self._task is not None:
-            self._progress.update(self._task, completed=self._done)
-
-
 @app.command("import")
 @command
 async def import_(
@@ -120,7 +75,7 @@ async def import_(
     """
     async with desk() as d:
         its_letter = await letter_named(d.directory, letter)
-        with _Bar("Importing") as bar:
+        with Bar("Importing") as bar:
             done = await import_csv(
                 d.db, its_letter, await d.directory.house(its_letter), file,
                 mapping=read_pairs(mapping or []), dry_run=dry_run, now=d.now(), actor=d.actor,
@@ -175,7 +130,7 @@ async def export(
     async with desk() as d:
         its_letter = await letter_named(d.directory, letter)
         partner_id = (await partner_named(d.directory, its_letter, partner)).id if partner else None
-        partners = await _partner_slugs(d, its_letter)
+        partners = await partner_slugs(d, its_letter)
         wanted = list_signatures(d.db, its_letter, partner_id=partner_id)
         chosen: Format = "csv" if form is ExportFormat.csv else "jsonl"
         if output is None:
@@ -205,18 +160,24 @@ async def list_(
     listing: Annotated[
         ListingChoice | None, typer.Option(help="Only with this listing, such as awaiting_review.")
     ] = None,
+    quarantine: Annotated[
+        bool | None, typer.Option("--quarantine/--no-quarantine", help="Only those in quarantine, or none of them.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many, the earliest first.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List signatures, in the order in which they came."""
+    """List signatures, in the order in which they came.
+
+    Of an organization it says what speaks for whoever signed for it: a confirmed address on the website's domain.
+    """
     async with desk() as d:
         its_letter = await letter_named(d.directory, letter)
         found = list_signatures(
             d.db, its_letter,
-            status=status.value if status else None, listing=listing.value if listing else None, limit=limit,
+            status=status.value if status else None, listing=listing.value if listing else None,
+            quarantined=quarantine, limit=limit,
         )  # fmt: skip
-        partners = await _partner_slugs(d, its_letter)
-        _say_signatures([as_dict(signature, partners) async for signature in found], as_json, "None.")
+        say_signatures([one async for one in found], await partner_slugs(d, its_letter), as_json, "None.")
 
 
 @app.command()
@@ -228,50 +189,20 @@ async def find(
 ) -> None:
     """Find signatures by name, organization or address.
 
-    Accents and case do not matter in the name that the list shows. A whole address also finds whoever signed
-    with another spelling of it.
+    Accents and case do not matter in the name that the list shows. A whole address finds all that its mailbox has
+    signed, however it was written. With each stands the client that it came from, as a hash that lives for seven days.
     """
     if not text.strip():
         raise Problems(["TEXT: say what to look for"])
     async with desk() as d:
         its_letter = await letter_named(d.directory, letter)
-        partners = await _partner_slugs(d, its_letter)
-        found = [as_dict(s, partners) async for s in find_signatures(d.db, its_letter, text)]
-        _say_signatures(found, as_json, f'No signature mentions "{text}".')
+        found = [one async for one in find_signatures(d.db, its_letter, text)]
+        none = f'No signature mentions "{text}".'
+        say_signatures(found, await partner_slugs(d, its_letter), as_json, none, with_client=True)
 
 
-@app.command()
-@command
-async def approve(
-    letter: LetterSlug,
-    ids: Annotated[list[str], typer.Argument(metavar="ID …", help='As "signatures list" shows them.')],
-    reason: Annotated[str | None, typer.Option(help="Why, for the audit log.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Approve organizations: from then on they are listed. All of them or none; repeating it changes nothing.
-
-    "undersigned signatures list LETTER --listing awaiting_review" shows those that wait.
-    """
-    async with desk() as d:
-        await letter_named(d.directory, letter)
-        done = await approve_organizations(d.db, letter, ids, now=d.now(), actor=d.actor, reason=reason)
-        lines = [f"{id_} is approved." for id_ in done.approved]
-        lines += [f"{id_} was approved already." for id_ in done.repeated]
-        say({"approved": list(done.approved), "repeated": list(done.repeated)}, as_json, lines)
-
-
-async def _partner_slugs(d: Desk, letter: Letter) -> dict[int, str]:
-    return {partner.id: partner.slug for partner in await d.directory.partners(letter.id)}
-
-
-def _say_signatures(found: list[dict[str, Any]], as_json: bool, none: str) -> None:
-    lines = []
-    for one in found:
-        shown = one["organization"] if one["kind"] == "organization" else one["name"]
-        marks = "".join(f"  [{mark}]" for mark in ("test", "quarantine") if one[mark])
-        marks += "  [repeat]" if one["repeat_of"] else ""
-        lines.append(
-            f"{one['id']}  {one['status']:<9}  {one['listing']:<16}  {one['statement']:<4}  "
-            f"{one['kind']:<12}  {shown or '–'}{marks}"
-        )
-    say(found, as_json, lines or none)
+for verb in (
+    review.approve, review.hide, review.edit, review.merge, review.duplicates,
+    abuse.release, abuse.reject, abuse.restore, abuse.erase,
+):  # fmt: skip
+    app.command()(verb)

@@ -50,6 +50,11 @@ class Home:
         return self.folder / "inbox.jsonl"
 
     @property
+    def mail_folder(self) -> Path:
+        """Where mails to signers are written."""
+        return self.folder / "mail"
+
+    @property
     def command_file(self) -> Path:
         """The command line on this database."""
         return self.folder / "undersigned"

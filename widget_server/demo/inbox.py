@@ -1,6 +1,7 @@
 """The inbox: a local receiver for the demo's destinations, and a page that shows live what arrived.
 
-It stands for the systems that partners run: the webhook is verified as any receiver should verify one.
+It stands for the systems that partners run, whose webhook is verified as any receiver should verify one, and for a
+signer's mail program.
 One thing must stay true: whatever arrives is data; the page puts it on screen as text, never as HTML.
 """
 
@@ -13,6 +14,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -20,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from widget_server.demo.mails import mail_route
 from widget_server.demo.pages import assets, render
 from widget_server.demo.received import Message, Received
 from widget_server.i18n import Texts
@@ -29,7 +32,7 @@ _LARGEST = 256 * 1024
 _SHOWN_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "content-type", "user-agent")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -55,12 +58,18 @@ def verified(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, no
 
 
 def create_inbox(
-    received: Received, secrets: Sequence[str], texts: Texts, *, sign_urls: Mapping[str, str], approve: str
+    received: Received,
+    secrets: Sequence[str],
+    texts: Texts,
+    *,
+    mail_folder: Path,
+    sign_urls: Mapping[str, str],
+    approve: str,
 ) -> Starlette:
     """The receiver and its page.
 
-    `sign_urls`: by locale, where one can sign. `approve`: the command that approves an organization, but for
-    the id.
+    `mail_folder`: where the server writes its mails. `sign_urls`: by locale, where one can sign. `approve`: the
+    command that approves an organization, but for the id.
     """
 
     async def take(request: Request) -> Response:
@@ -112,6 +121,7 @@ def create_inbox(
             Route("/stream", stream),
             Route("/webhook", take, methods=["POST"]),
             Route("/slack", take, methods=["POST"]),
+            mail_route(mail_folder),
             *assets("inbox.css", "inbox.js", "inbox.svg"),
         ]
     )

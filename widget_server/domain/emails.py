@@ -55,7 +55,7 @@ class Email:
 
 
 @lru_cache(maxsize=4096)
-def _domain(domain: str) -> str:
+def read_domain(domain: str) -> str:
     """A domain's ASCII form (IDNA 2008), checked for shape. Raises `BadEmail`."""
     try:
         found = email_validator.validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
@@ -79,7 +79,7 @@ def read(text: str) -> Email:
         raise BadEmail("email")  # 64 octets: RFC 5321, 4.5.3.1.1
     plain = _ATOM.issuperset(local) and local[0] != "." and local[-1] != "." and ".." not in local
     if plain:  # the common case: an ASCII dot-atom (RFC 5322, 3.2.3); email-validator takes the rest
-        ascii_domain = _domain(domain)
+        ascii_domain = read_domain(domain)
         address = f"{local}@{domain.lower() if domain.isascii() else ascii_domain}"
     else:
         try:
@@ -89,6 +89,12 @@ def read(text: str) -> Email:
         local, ascii_domain = found.local_part, (found.ascii_domain or found.domain).lower()
         address = found.normalized
     return Email(address, _canonical(local, ascii_domain))
+
+
+def for_mail(address: str) -> str:
+    """An address as mail servers take it: its domain in ASCII (IDNA 2008). Raises `BadEmail`."""
+    local, _, domain = read(address).address.rpartition("@")
+    return f"{local}@{read_domain(domain)}"
 
 
 def _canonical(local: str, domain: str) -> str:

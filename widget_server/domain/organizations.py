@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from widget_server.data import read_lines
+from widget_server.domain.emails import BadEmail, read_domain
 from widget_server.domain.names import fold
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def registrable_domain(host: str) -> str | None:
     """`mail.example.co.uk` → `example.co.uk`, by the Public Suffix List; None for a bare suffix or no name at all."""
     name = host.strip(".").lower()
     try:
-        ascii_name = name.encode("idna").decode("ascii") if not name.isascii() else name
-    except UnicodeError:
+        ascii_name = name if name.isascii() else read_domain(name)
+    except BadEmail:
         return None
     found = _suffixes().privatesuffix(ascii_name)
     return str(found) if found else None

@@ -18,6 +18,8 @@ CLIENT = timedelta(days=7)
 """The keyed hash of a client's address, and its key."""
 SEALED = timedelta(days=30)
 """An address that waits, sealed, to tell a destination that a consent ended."""
+MAIL = timedelta(days=30)
+"""The record of a mail to a signer: when it went, what the mail server said."""
 QUOTA = timedelta(days=30)
 """That a mailbox got mail."""
 

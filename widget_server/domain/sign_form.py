@@ -69,8 +69,11 @@ def _text(value: Any) -> str:
 
 def _line(max_length: int) -> Callable[[Any], str]:
     def read(value: Any) -> str:
+        text = _text(value)
+        if not {"\n", "\r"}.isdisjoint(text.strip()):
+            raise _Wrong("control")  # no browser sends a line break in a line; what writes mail headers does
         try:
-            return names.name(_text(value), max_length=max_length)
+            return names.name(text, max_length=max_length)
         except names.BadText as error:
             if error.code == "too_long":
                 raise _Wrong("too_long", max=max_length) from error
@@ -158,6 +161,8 @@ def _dropped(reader: Callable[[str | None], str | None]) -> Callable[[Any], str 
 
 def _elapsed(value: Any) -> int | None:
     """A measure for suspicion only: nonsense counts as not sent."""
+    if isinstance(value, bool):
+        return None
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
@@ -288,7 +293,7 @@ def read_corrections(fields: Mapping[str, Any], letter: LetterSettings, kind: Ki
             continue
         value = fields[field]
         if value is None or (isinstance(value, str) and not value.strip()):
-            if _must_stay(field, letter, kind):
+            if must_stay(field, letter, kind):
                 wrong.append(FieldError(field, "missing"))
             else:
                 got[field] = None
@@ -302,7 +307,8 @@ def read_corrections(fields: Mapping[str, Any], letter: LetterSettings, kind: Ki
     return got
 
 
-def _must_stay(field: str, letter: LetterSettings, kind: Kind) -> bool:
+def must_stay(field: str, letter: LetterSettings, kind: Kind) -> bool:
+    """Whether a correction may not leave it empty."""
     if field == ("organization" if kind == "organization" else "name"):
         return True
     return kind == "individual" and getattr(letter.fields, field, "optional") == "required"

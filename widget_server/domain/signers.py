@@ -26,5 +26,10 @@ def address_hash(key: bytes, canonical_email: str) -> str:
     return _hashed(key, f"address\0{canonical_email}")
 
 
+def mail_key(key: bytes, purpose: str, whose: str) -> str:
+    """For counting mails of one purpose to one mailbox or signer, by their hash: 43 characters."""
+    return _hashed(key, f"mail\0{purpose}\0{whose}")
+
+
 def _hashed(key: bytes, text: str) -> str:
     return urlsafe_b64encode(blake2b(text.encode(), digest_size=32, key=key).digest())[:43].decode("ascii")

@@ -9,91 +9,49 @@ Repeating it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
-from widget_server.domain.ids import new_id, read_id
+from widget_server.domain.letters import Letter
 from widget_server.domain.names import fold
-from widget_server.domain.refusals import Problems
 from widget_server.domain.signatures import Signature
-from widget_server.store.audit import record
-from widget_server.store.db import Db
-from widget_server.store.events import EventRow, insert_events
+from widget_server.flows.by_staff import Done, Staff, not_in_the_list, signatures_named
+from widget_server.flows.turn import Turn, Turns
 from widget_server.store.letters import lock_letter
-from widget_server.store.pins import APPROVED, ranks
+from widget_server.store.pins import APPROVED, approved_before, ranks
 from widget_server.store.revisions import bump_letter
-from widget_server.store.signatures import approved_before, lock_signatures, update_signature
+from widget_server.store.signatures import update_signature
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """`approved` are newly so; `repeated` were before. Ids, in the order given."""
+async def approve(turns: Turns, letter: Letter, given: Sequence[str], staff: Staff) -> Done:
+    """Raises `Problems`: every wrong id with what is wrong; nothing is approved then. Raises `Unavailable`."""
 
-    approved: tuple[str, ...]
-    repeated: tuple[str, ...]
-
-
-async def approve(
-    db: Db, slug: str, given: Sequence[str], *, now: datetime, actor: str, reason: str | None = None
-) -> Approval:
-    """Raises `Problems`: every wrong id with what is wrong; nothing is approved then."""
-    read = {text: read_id(text) for text in dict.fromkeys(given)}
-    problems = [f'"{text}" is no id; "signatures list" shows them' for text, id_ in read.items() if id_ is None]
-    ids = list(dict.fromkeys(id_ for id_ in read.values() if id_ is not None))
-    async with db.write() as writer:
-        letter = await lock_letter(writer, slug)
-        if letter is None:
-            raise Problems([f'there is no letter "{slug}"'])
-        found = await lock_signatures(writer, letter.id, ids)
-        for id_ in ids:
-            if id_ not in found:
-                problems.append(f"{id_}: letter {slug} has no such signature")
-            elif fault := _fault(found[id_]):
-                problems.append(f"{id_}: {fault}")
-        if problems:
-            raise Problems(problems)
-        before = await approved_before(writer, letter.id, APPROVED, ids)
-        approved = [id_ for id_ in ids if id_ not in before or found[id_].listing != "listed"]
-        pins = ranks(letter.settings.initiators)
-        for id_ in approved:
-            rank = pins.get(fold(found[id_].display_name))
-            await update_signature(writer, id_, listing="listed", initiator_rank=rank)
-            await record(writer, at=now, actor=actor, action=APPROVED, letter_id=letter.id, subject=id_, reason=reason)
-        await insert_events(
-            writer,
-            [
-                EventRow(
-                    id=new_id(),
-                    type="signature.updated",
-                    letter_id=letter.id,
-                    partner_id=found[id_].partner_id,
-                    signature_id=id_,
-                    data={"status": found[id_].status},
-                    occurred_at=now,
-                )
-                for id_ in approved
-                if found[id_].listing != "listed"
-            ],
-        )
+    async def work(turn: Turn) -> Done:
+        found = await signatures_named(turn, given, _fault)
+        ids = [one.id for one in found]
+        before = await approved_before(turn.writer, letter.id, ids)
+        # The initiators as they are now, held: whoever loads the letter meanwhile comes before or after.
+        now = await lock_letter(turn.writer, letter.slug) or letter
+        pins = ranks(now.settings.initiators)
+        approved = [one for one in found if one.id not in before or one.listing != "listed"]
+        for one in approved:
+            rank = pins.get(fold(one.display_name))
+            await update_signature(turn.writer, one.id, listing="listed", initiator_rank=rank)
+            await staff.note(turn, APPROVED, one.id)
+            if one.listing != "listed":
+                turn.tell(one, "signature.updated", status=one.status)
         if approved:
-            await bump_letter(writer, letter.id)
-    return Approval(tuple(approved), tuple(id_ for id_ in ids if id_ not in approved))
+            await bump_letter(turn.writer, letter.id)
+        done = tuple(one.id for one in approved)
+        return Done(done, tuple(id_ for id_ in ids if id_ not in done))
+
+    return await turns.take(letter, work)
 
 
 def _fault(signature: Signature) -> str | None:
     """Why a signature cannot be approved, or None."""
     if signature.kind != "organization":
         return "this is a person's; only organizations are reviewed"
-    if signature.test:
-        return "this is a test signature, which is in no list"
-    if signature.repeat_of is not None:
-        return f"this repeats {signature.repeat_of}, which is the one that is listed"
-    if signature.quarantine is not None:
-        return "this is in quarantine; release it first"
-    if signature.status == "pending":
-        return "this is not confirmed yet"
-    if signature.status != "confirmed":
-        return f"this is {signature.status}"
+    if fault := not_in_the_list(signature):
+        return fault
     if signature.listing == "hidden_by_signer":
         return "its signer chose not to be listed, which staff cannot undo"
     if signature.listing == "hidden_by_staff":

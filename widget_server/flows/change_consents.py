@@ -24,12 +24,14 @@ from widget_server.store.signatures import lock_signatures, update_signature
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One box as its signer left it. `partner_id` says whose, for the purpose `partner`. `offered`: the boxes as they
-    were shown, without which nothing can be given; `page`: where."""
+    were shown, without which nothing can be given; `locale`: in which language, if not the signature's own; `page`:
+    where."""
 
     purpose: Purpose
     given: bool
     partner_id: int | None = None
     offered: Consents | None = None
+    locale: str | None = None
     page: str | None = None
 
 
@@ -65,16 +67,17 @@ async def _change(turn: Turn, one: Signature, choice: Choice, way: Way, address:
     column = FIELDS[choice.purpose]
     values: dict[str, Any] = {column: choice.given}
     if choice.given:
-        offered = choice.offered
-        if offered is None or address is None or choice.purpose not in offered.by_locale.get(one.locale, {}):
+        offered, locale = choice.offered, choice.locale or one.locale
+        if offered is None or address is None or choice.purpose not in offered.by_locale.get(locale, {}):
             return 0
         if one.email is None:
             values["email"] = address
-        given = turn.record(one, choice.purpose, given=True, way=way, version=offered.version, page=choice.page)
+        given = turn.record(
+            one, choice.purpose, given=True, way=way, version=offered.version, locale=locale, page=choice.page
+        )
         await keep_consents(turn.writer, [given])
-    if one.quarantine is None:
-        event_id = turn.tell(one, "signature.updated", status=one.status)
-        if not choice.given:
-            await turn.end_consents(one, event_id, (choice.purpose,), way)
+    event_id = turn.tell(one, "signature.updated", status=one.status) if one.quarantine is None else None
+    if not choice.given:
+        await turn.end_consents(one, event_id, (choice.purpose,), way)
     await update_signature(turn.writer, one.id, **values)
     return 1

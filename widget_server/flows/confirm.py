@@ -18,7 +18,7 @@ from widget_server.domain.links import takes_confirmations
 from widget_server.domain.listing import evidence, listing_of
 from widget_server.domain.refusals import NotOpen
 from widget_server.domain.signatures import REJECTED_BEFORE, Signature
-from widget_server.flows.standing import count_in, is_barred
+from widget_server.flows.standing import count_in
 from widget_server.flows.turn import Turn, Turns
 from widget_server.store.signatures import find_signature, lock_signatures, update_signature
 
@@ -67,11 +67,11 @@ async def make_confirmed(turn: Turn, signature: Signature, *, vouched: bool = Fa
     released it."""
     if signature.test:
         return await _counts(turn, signature, None)
-    if not vouched and await is_barred(turn, signature):
+    standing = await count_in(turn, signature, vouched=vouched)
+    if standing.barred:
         await update_signature(turn.writer, signature.id, quarantine=REJECTED_BEFORE)
         return replace(signature, quarantine=REJECTED_BEFORE)
-    first = await count_in(turn, signature, over_barred=vouched)
-    return await _counts(turn, signature, first)
+    return await _counts(turn, signature, standing.first_id)
 
 
 async def _counts(turn: Turn, signature: Signature, first_id: str | None) -> Signature:
@@ -91,7 +91,7 @@ async def _counts(turn: Turn, signature: Signature, first_id: str | None) -> Sig
         return confirmed
     if first is None or first.partner_id != signature.partner_id:
         turn.tell(confirmed, "signature.assisted", status="confirmed")
-    if first is not None:
+    if first is not None and turn.letter.settings.confirmation == "email":
         await _agree_again(turn, first, signature)
     return confirmed
 

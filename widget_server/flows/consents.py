@@ -12,8 +12,9 @@ from datetime import datetime
 from widget_server.domain.consents import Consents, Texts, consent_version, wordings
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
+from widget_server.domain.refusals import Unavailable
 from widget_server.store.consents import remember
-from widget_server.store.db import Db
+from widget_server.store.db import DRIVER_ERRORS, Db
 
 
 class ConsentBook:
@@ -30,6 +31,9 @@ class ConsentBook:
         said = wordings(letter, partner, self._texts)
         version = consent_version(partner.id, said)
         if version not in self._kept:
-            await remember(self._db, partner.id, version, said, self._now())
+            try:
+                await remember(self._db, partner.id, version, said, self._now())
+            except DRIVER_ERRORS as error:
+                raise Unavailable() from error
             self._kept.add(version)
         return Consents(version, said)

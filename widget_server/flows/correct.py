@@ -12,6 +12,7 @@ Hiding one's own name is for the signer alone, and what staff have hidden stays 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from widget_server.domain import emails
@@ -24,7 +25,9 @@ from widget_server.domain.signatures import Signature
 from widget_server.domain.signers import signer_hash
 from widget_server.flows.standing import household
 from widget_server.flows.turn import Turn, Turns
-from widget_server.store.places import find_place, hand_over
+from widget_server.store.audit import record
+from widget_server.store.pins import UNREVIEWED, is_vouched_for, ranks
+from widget_server.store.places import move_place, take_place
 from widget_server.store.signatures import lock_signatures, update_signature
 
 
@@ -62,39 +65,56 @@ async def change_shown(turn: Turn, signature: Signature, changed: Mapping[str, A
     if shown in values:
         values["sort_key"] = sort_key(values[shown])
         if fold(values[shown]) != fold(signature.display_name):
-            values["initiator_rank"] = None
+            values["initiator_rank"] = await _rank(turn, signature, values[shown]) if by_staff else None
+            if not by_staff:
+                await unreviewed(turn, signature, "signer")
         if signature.kind == "organization":
-            values |= await _renamed(turn, signature, values[shown], by_staff=by_staff)
+            values |= await _renamed(turn, signature, changed, by_staff=by_staff)
     elif "organization_website" in values and not by_staff:
-        values |= _review_again(turn, signature)
+        values |= _review_again(turn, signature, changed)
     await update_signature(turn.writer, signature.id, **values)
     if signature.quarantine is None:
         turn.tell(signature, "signature.updated", status=signature.status)
 
 
-async def _renamed(turn: Turn, signature: Signature, organization: str, *, by_staff: bool) -> dict[str, Any]:
+async def _rank(turn: Turn, signature: Signature, name: str) -> int | None:
+    """Its place among the initiators under a name that staff give it."""
+    if not await is_vouched_for(turn.writer, turn.letter.id, signature.id):
+        return None
+    return ranks(turn.letter.settings.initiators).get(fold(name))
+
+
+async def unreviewed(turn: Turn, signature: Signature, actor: str) -> None:
+    """What staff approved was something else: kept beside the approval, which it ends."""
+    await record(
+        turn.writer, at=turn.now, actor=actor, action=UNREVIEWED, letter_id=turn.letter.id, subject=signature.id
+    )
+
+
+async def _renamed(turn: Turn, signature: Signature, changed: Mapping[str, Any], *, by_staff: bool) -> dict[str, Any]:
     """The columns that follow an organization's name. Raises `Invalid` where the signer has signed for that one too."""
-    values = {} if by_staff else _review_again(turn, signature)
+    values = {} if by_staff else _review_again(turn, signature, changed)
     if signature.email is None or signature.signer_hash is None:
         return values
     canonical = emails.read(signature.email).canonical
-    new = signer_hash(turn.letter.signer_key, "organization", canonical, organization)
+    new = signer_hash(turn.letter.signer_key, "organization", canonical, changed["organization"])
     if new == signature.signer_hash:
         return values
-    if signature.counted:
-        taken = await find_place(turn.writer, signature.letter_id, new)
-        if taken is not None and taken.signature_id != signature.id:
+    if signature.status == "confirmed" and not signature.test:
+        holder = signature.repeat_of or signature.id
+        if await take_place(turn.writer, signature.letter_id, new, holder) is not None:
             raise Invalid([FieldError("organization", "signed_already")])
-        await hand_over(turn.writer, signature.letter_id, signature.signer_hash, signature.id, alias=True)
-        await hand_over(turn.writer, signature.letter_id, new, signature.id, alias=False)
+        await move_place(turn.writer, signature.letter_id, signature.signer_hash, holder, signature.id, alias=True)
+        await move_place(turn.writer, signature.letter_id, new, holder, holder, alias=holder != signature.id)
     return {**values, "signer_hash": new}
 
 
-def _review_again(turn: Turn, signature: Signature) -> dict[str, Any]:
+def _review_again(turn: Turn, signature: Signature, changed: Mapping[str, Any]) -> dict[str, Any]:
     if signature.kind != "organization" or signature.listing != "listed":
         return {}
     settings = turn.letter.settings
-    return {"listing": listing_of(settings, "organization", public=True, match=evidence(signature))}
+    match = evidence(replace(signature, **changed))
+    return {"listing": listing_of(settings, "organization", public=True, match=match)}
 
 
 async def show_name(turns: Turns, letter: Letter, signature_id: str, *, public: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Letters, partners and counts, held in memory and never more than a moment old.
+"""Letters, partners, block rules and counts, held in memory and never more than a moment old.
 
 One thing must stay true: whatever is answered from here is at most `FRESH_SECONDS` behind the database, whichever
 server changed it. A caller that finds it older waits for one cheap question to the database.
@@ -11,10 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from widget_server.domain.block_rules import Rulebook
+from widget_server.domain.emails import Email
 from widget_server.domain.letters import Counts, Letter
 from widget_server.domain.partners import HOUSE, Partner
 from widget_server.domain.refusals import NotAllowed, Unavailable
 from widget_server.domain.tokens import BadToken, Seals, Shown, open_attribution, open_shown
+from widget_server.store import block_rules as rule_store
 from widget_server.store import letters as letter_store
 from widget_server.store import partners as partner_store
 from widget_server.store.db import DRIVER_ERRORS, Db
@@ -40,6 +43,7 @@ class _Contents:
     letters: Mapping[str, Letter]
     partners: Mapping[tuple[int, str], Partner]
     partners_by_id: Mapping[int, Partner]
+    rules: Rulebook
 
 
 class Directory:
@@ -48,13 +52,13 @@ class Directory:
     def __init__(self, db: Db, seals: Seals) -> None:
         self._db = db
         self._seals = seals
-        self._contents = _Contents(-1, {}, {}, {})
+        self._contents = _Contents(-1, {}, {}, {}, Rulebook())
         self._counts: Mapping[int, Counts] = {}
         self._revisions: Mapping[int, int] = {}
         self._asked_at = float("-inf")
         self._asking = asyncio.Lock()
         self._credits: dict[str, Credit] = {}
-        self._shown: dict[tuple[int, str | None], Shown | None] = {}
+        self._shown: dict[tuple[int, str | None], Shown] = {}
 
     async def refresh(self, *, now_please: bool = False) -> None:
         """Brings everything up to date where it is older than `FRESH_SECONDS` (or in any case).
@@ -83,6 +87,7 @@ class Directory:
                 {letter.slug: letter for letter in letters},
                 {(partner.letter_id, partner.slug): partner for partner in partners},
                 {partner.id: partner for partner in partners},
+                Rulebook(await rule_store.all_rules(self._db)),
             )
             self._credits = {}
         # Revisions before counts: who keeps something by its revision must not keep older counts under it.
@@ -146,11 +151,18 @@ class Directory:
     def shown(self, token: str | None, letter: Letter) -> Shown | None:
         """What the signer had before their eyes, or None: absent, forged and another letter's count as not shown."""
         key = (letter.id, token)
-        if key not in self._shown:
-            if len(self._shown) >= _TOKENS_KEPT:
-                self._shown.clear()
-            self._shown[key] = open_shown(self._seals, token, letter.id)
-        return self._shown[key]
+        shown = self._shown.get(key)
+        if shown is None:
+            shown = open_shown(self._seals, token, letter.id)
+            if shown is not None:  # what is no seal of ours is not kept: strangers would fill our memory with it
+                if len(self._shown) >= _TOKENS_KEPT:
+                    self._shown.clear()
+                self._shown[key] = shown
+        return shown
+
+    def blocks(self, letter: Letter, email: Email) -> bool:
+        """Whether a block rule fits the address, as of the last `refresh`."""
+        return self._contents.rules.blocks(letter.id, email)
 
     def _read(self, token: str) -> Credit:
         try:

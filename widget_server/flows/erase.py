@@ -14,18 +14,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from widget_server.domain.consents import FIELDS
+from widget_server.domain.ids import read_id
 from widget_server.domain.letters import Letter
 from widget_server.domain.signatures import Signature
-from widget_server.flows.standing import Household, household, leave
+from widget_server.flows.by_staff import Staff, signatures_named
+from widget_server.flows.standing import Household, household, step_down
 from widget_server.flows.turn import Turn, Turns
 from widget_server.flows.withdraw import take_back
-from widget_server.store.audit import record
+from widget_server.store.audit import record, subjects_of
 from widget_server.store.consents import forget_consents
-from widget_server.store.places import hand_over
 from widget_server.store.remainders import add_remainders
 from widget_server.store.signatures import delete_signatures, lock_signatures, signatures_at
 from widget_server.store.told import Received, forget_deliveries, received_by
 
+ERASE = "signatures.erase"
 ERASED = "erased: its signer's data is gone"
 
 
@@ -49,54 +51,93 @@ async def erase_own(turns: Turns, letter: Letter, signature_id: str, *, only_thi
         signature = (await lock_signatures(turn.writer, letter.id, [signature_id])).get(signature_id)
         if signature is None:
             return False
-        home = await household(turn, signature)
-        await take_back(turn, signature, "erasure", erased=True)
         alone = only_this and signature.status == "pending"
-        await _remove(turn, [signature] if alone else await _of_signer(turn, home))
+        everything = [signature] if alone else (await _of_signer(turn, signature)).signatures
+        ended: set[str] = set()
+        for one in everything:
+            home = None if one.id in ended else await take_back(turn, one, "erasure", erased=True)
+            if home is not None:
+                ended |= {member.id for member in home.mine}
+        await _remove(turn, everything)
         return True
+
+    return await turns.take(letter, work)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedByStaff:
+    """What went, by each id that was named; `along`: named as well, and gone with another one of the same signer;
+    `repeated`: erased before."""
+
+    erased: tuple[Erased, ...]
+    along: tuple[str, ...]
+    repeated: tuple[str, ...]
+
+
+async def erase_named(turns: Turns, letter: Letter, given: Sequence[str], staff: Staff) -> ErasedByStaff:
+    """All of them or none. Raises `Problems`: every wrong id with what is wrong; `Unavailable`."""
+
+    async def work(turn: Turn) -> ErasedByStaff:
+        ids = [id_ for id_ in dict.fromkeys(map(read_id, given)) if id_ is not None]
+        before = await subjects_of(turn.writer, letter.id, ERASE, ids)
+        found = await signatures_named(turn, given, lambda _: None, gone=frozenset(before))
+        erased, along = [], []
+        for one in found:
+            now = (await lock_signatures(turn.writer, letter.id, [one.id])).get(one.id)
+            if now is None:
+                along.append(one.id)
+                await staff.note(turn, ERASE, one.id)
+            else:
+                erased.append(await erase_by_staff(turn, now, actor=staff.actor, reason=staff.reason))
+        still = {one.id for one in found}
+        return ErasedByStaff(tuple(erased), tuple(along), tuple(id_ for id_ in ids if id_ in before - still))
 
     return await turns.take(letter, work)
 
 
 async def erase_by_staff(turn: Turn, signature: Signature, *, actor: str, reason: str | None) -> Erased:
     """Within a turn, so that a command erases all that it names or none."""
-    home = await household(turn, signature)
-    everything = await _of_signer(turn, home)
+    signer = await _of_signer(turn, signature)
+    everything = signer.signatures
     counted = [one for one in everything if one.counted]
     for one in everything:
         if one.status in ("pending", "confirmed") and one.quarantine is None:
             event_id = turn.tell(one, "signature.updated", status=one.status, erased=True)
             await turn.end_consents(one, event_id, tuple(FIELDS), "erasure", everywhere=True)
-    if home.leads and home.others:  # others signed for the same organization: one of them is what counts
-        await _stand_behind(turn, home)
-    else:
-        numbers = Counter[tuple[int, str, str]]((one.letter_id, one.statement, one.kind) for one in counted)
-        await add_remainders(turn.writer, "erased", numbers)
+    numbers: Counter[tuple[int, str, str]] = Counter()
+    for home in signer.households:
+        if home.leads and home.head.counted:
+            if home.merged:  # others signed for the same organization: one of them is what counts
+                await step_down(turn, home)
+            else:
+                numbers[home.head.letter_id, home.head.statement, home.head.kind] += 1
+    await add_remainders(turn.writer, "erased", numbers)
     received, cancelled = await _remove(turn, everything)
     await record(
-        turn.writer, at=turn.now, actor=actor, action="signatures.erase", letter_id=turn.letter.id,
+        turn.writer, at=turn.now, actor=actor, action=ERASE, letter_id=turn.letter.id,
         subject=signature.id, reason=reason,
     )  # fmt: skip
     return Erased(signature.id, len(everything), bool(counted), cancelled, tuple(received))
 
 
-async def _of_signer(turn: Turn, home: Household) -> list[Signature]:
-    """Everything that this signer sent: what repeats each other, and whatever else waits, was withdrawn or refused."""
-    head = home.mine[0]
-    found = {one.id: one for one in home.mine}
-    if head.address_hash is not None:
-        for one in await signatures_at(turn.writer, head.letter_id, head.address_hash):
-            if one.signer_hash == head.signer_hash:
-                found.setdefault(one.id, one)
-    return list(found.values())
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """Everything that a signer sent, and the households that it stands in."""
+
+    signatures: list[Signature]
+    households: list[Household]
 
 
-async def _stand_behind(turn: Turn, home: Household) -> None:
-    """Lets one of the others count, and keeps the erased signer's place behind it."""
-    promoted = await leave(turn, home)
-    for one in home.mine:
-        if promoted is not None and one.signer_hash is not None:
-            await hand_over(turn.writer, one.letter_id, one.signer_hash, promoted, alias=True)
+async def _of_signer(turn: Turn, signature: Signature) -> _Signer:
+    """What repeats each other, and whatever else waits, was withdrawn or refused, or was signed anew after that."""
+    home = await household(turn, signature)
+    found, homes = {one.id: one for one in home.mine}, [home]
+    if signature.address_hash is not None:
+        for one in await signatures_at(turn.writer, signature.letter_id, signature.address_hash, hold=True):
+            if one.signer_hash == signature.signer_hash and one.id not in found:
+                homes.append(await household(turn, one))
+                found |= {member.id: member for member in homes[-1].mine}
+    return _Signer(list(found.values()), homes)
 
 
 async def _remove(turn: Turn, signatures: Sequence[Signature]) -> tuple[list[Received], int]:

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from widget_server.domain.listing import evidence
 from widget_server.domain.refusals import Problems
 from widget_server.domain.signatures import Signature
 
@@ -28,6 +29,7 @@ COLUMNS = (
     "public", "contact_opt_in", "partner_opt_in", "partner", "source", "page", "origin",
     "origin_flagged", "test", "repeat_of", "quarantine", "initiator_rank", "text_version",
     "consent_version", "created_at", "confirmed_at", "withdrawn_at", "rejected_at",
+    "address_confirmed_at", "mail_refused_at", "evidence",
 )  # fmt: skip
 # CSV injection as OWASP describes it: what makes a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -35,10 +37,12 @@ _CHUNK = 64 * 1024
 
 
 def as_dict(signature: Signature, partners: Mapping[int, str]) -> dict[str, Any]:
-    """A signature as it is exported, by `COLUMNS`. `partners`: id → slug. Times are ISO 8601, in UTC."""
+    """A signature as it is exported, by `COLUMNS`. `partners`: id → slug. Times are ISO 8601, in UTC. `evidence`: the
+    domain that an organization's confirmed address and its website share."""
+    made = {"partner": partners.get(signature.partner_id), "evidence": evidence(signature)}
     values: dict[str, Any] = {}
     for column in COLUMNS:
-        value = partners.get(signature.partner_id) if column == "partner" else getattr(signature, column)
+        value = made[column] if column in made else getattr(signature, column)
         values[column] = _time(value) if isinstance(value, datetime) else value
     return values
 

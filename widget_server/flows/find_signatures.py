@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from widget_server.domain import emails
 from widget_server.domain.letters import Letter
 from widget_server.domain.signatures import Listing, Signature, Status
-from widget_server.domain.signers import signer_hash
+from widget_server.domain.signers import address_hash
 from widget_server.store.db import Db
 from widget_server.store.signatures import Wanted, each_signature
 
@@ -19,17 +19,18 @@ def list_signatures(
     status: Status | None = None,
     listing: Listing | None = None,
     partner_id: int | None = None,
+    quarantined: bool | None = None,
     limit: int | None = None,
 ) -> AsyncIterator[Signature]:
     """By arrival, read page by page. None is any."""
-    return each_signature(db, Wanted(letter.id, status, listing, partner_id), limit=limit)
+    return each_signature(db, Wanted(letter.id, status, listing, partner_id, quarantined), limit=limit)
 
 
 def find_signatures(db: Db, letter: Letter, text: str) -> AsyncIterator[Signature]:
-    """Those whose name, organization or address holds `text`; a whole address finds its other forms."""
+    """Those whose name, organization or address holds `text`; a whole address finds all that its mailbox signed."""
     wanted = text.strip()
     try:
-        same = signer_hash(letter.signer_key, "individual", emails.read(wanted).canonical, None)
+        mailbox = address_hash(letter.signer_key, emails.read(wanted).canonical)
     except emails.BadEmail:
-        same = None
-    return each_signature(db, Wanted(letter.id, text=wanted, signer_hash=same))
+        mailbox = None
+    return each_signature(db, Wanted(letter.id, text=wanted, address_hash=mailbox))

@@ -1,10 +1,13 @@
 """When attempts have ended.
 
-1. Lock the destinations, then the deliveries: both in a fixed order, so that two dispatchers cannot deadlock.
-2. A delivery that is no longer there, or no longer ours to judge, is left alone: a success counts whoever
+1. What was signed from a mailbox that a mail server refuses keeps that. First, since whoever changes a signature locks
+   it before its deliveries.
+2. Lock the destinations, then the deliveries: both in a fixed order, so that two dispatchers cannot deadlock.
+3. A delivery that is no longer there, or no longer ours to judge, is left alone: a success counts whoever
    holds the lease by now, a failure only for whoever does.
-3. Write an attempt row and the new state of each.
-4. Let each destination fare accordingly; what its owner must hear of becomes an event.
+4. Write an attempt row and the new state of each.
+5. Where the mail that asks to confirm has arrived, promise one reminder, unless the mailbox has had it.
+6. Let each destination fare accordingly; what its owner must hear of becomes an event.
 
 All of it in the caller's one transaction.
 """
@@ -16,21 +19,29 @@ from datetime import datetime
 
 from widget_server.domain.deliveries import after_attempt
 from widget_server.domain.ids import new_id
+from widget_server.domain.mails import REMIND_AFTER
 from widget_server.store.db import Writer
 from widget_server.store.deliveries import Settlement, standing, write_attempts, write_settlements, write_told
 from widget_server.store.destinations import Faring, hold, set_health
 from widget_server.store.events import EventRow, insert_events
+from widget_server.store.mail_quotas import is_taken
+from widget_server.store.mails import MailEnd, NewMail, forget_who_asked, mark_refused, promise_mails
 
 
 async def settle(writer: Writer, settlements: Sequence[Settlement], now: datetime, *, counts: bool = True) -> int:
     """Writes how attempts ended; returns how many events that made. `counts=False` (a test send): health
     stays."""
-    farings = await hold(writer, sorted({one.destination_id for one in settlements}))
+    await _mark_refused(writer, [one.mail for one in settlements if one.mail], now)
+    destinations = sorted({one.destination_id for one in settlements if one.destination_id})
+    farings = await hold(writer, destinations) if destinations else {}
     stands = await standing(writer, sorted({one.delivery_id for one in settlements}))
     known = [one for one in settlements if one.delivery_id in stands]
     await write_attempts(writer, known)
     await write_told(writer, known)
-    await write_settlements(writer, [one for one in known if _applies(one, *stands[one.delivery_id])], now)
+    applied = [one for one in known if _applies(one, *stands[one.delivery_id])]
+    await write_settlements(writer, applied, now)
+    await forget_who_asked(writer, [one.delivery_id for one in applied if one.mail and one.verdict.status != "pending"])
+    await _remind(writer, [one.mail for one in applied if one.mail and one.verdict.status == "delivered"], now)
     if not counts:
         return 0
     events: list[EventRow] = []
@@ -45,6 +56,22 @@ async def settle(writer: Writer, settlements: Sequence[Settlement], now: datetim
             await set_health(writer, destination_id, health)
     await insert_events(writer, events)
     return len(events)
+
+
+async def _mark_refused(writer: Writer, mails: Sequence[MailEnd], now: datetime) -> None:
+    mailboxes = {(one.letter_id, one.address_hash) for one in mails if one.refused and one.address_hash}
+    for letter_id, address_hash in sorted(mailboxes):
+        await mark_refused(writer, letter_id, address_hash, now)
+
+
+async def _remind(writer: Writer, mails: Sequence[MailEnd], now: datetime) -> None:
+    due_at = now + REMIND_AFTER
+    promised = [
+        NewMail("reminder", one.letter_id, one.partner_id, one.signature_id, now, due_at)
+        for one in mails
+        if one.remind and not await is_taken(writer, one.letter_id, one.remind)
+    ]
+    await promise_mails(writer, promised)
 
 
 def _applies(one: Settlement, status: str, lease: str | None) -> bool:

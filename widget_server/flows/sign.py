@@ -4,8 +4,10 @@
 2. From an origin that the partner has named? Else accepted and flagged, or refused where the partner is strict.
 3. Is the letter open? (An `id` that is stored already is answered as the first time, open or not.)
 4. Read the form: every problem at once.
-5. Too many from this client? Counted only for forms that would be stored.
-6. Queue it for the group commit and wait until it is durable.
+5. Too many from this client, or a letter under pressure? Then it waits, or works. Asked only of forms that would be
+   stored, the same whatever was typed.
+6. Does it look abusive? Then it is set aside, and its sender is answered as ever.
+7. Queue it for the group commit and wait until it is durable.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from widget_server.domain.consents import FIELDS, ConsentRecord
 from widget_server.domain.ids import new_id, read_id
@@ -23,21 +25,26 @@ from widget_server.domain.names import sort_key
 from widget_server.domain.partners import Partner
 from widget_server.domain.refusals import NotAllowed, NotOpen
 from widget_server.domain.sign_form import SignForm, read_form
-from widget_server.domain.signatures import HONEYPOT, Status
+from widget_server.domain.signatures import Status
 from widget_server.domain.signers import address_hash, signer_hash
+from widget_server.domain.suspicion import quarantine
 from widget_server.domain.tokens import BadToken, Seals
+from widget_server.flows.client_book import ClientBook
 from widget_server.flows.directory import Credit, Directory
+from widget_server.flows.gate import Gate
 from widget_server.store.ingest import Ingest
-from widget_server.store.new_signatures import NO_EXTRAS, Extras, NewSignature, Stored
+from widget_server.store.new_signatures import NO_EXTRAS, Extras, NewSignature, ProofOfWork, Stored, WorkSpent
 from widget_server.store.signing import find_stored
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Where a form came from: the `Origin` header, the client's address (for the rate limit only, never stored)."""
+    """Where a form came from: the `Origin` header; the client's address, of which only a keyed hash is stored;
+    `no_script`: a browser sent it by itself and cannot work."""
 
     origin: str | None
     client: str
+    no_script: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +59,22 @@ class Signed:
     new: bool
 
 
-class RateLimit(Protocol):
-    def check(self, letter_id: int, client: str) -> None:
-        """Counts one signature. Raises `TooMany`."""
-        ...
-
-
 ConsentVersion = Callable[[Letter, Partner], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """The flow with what it needs. `house_origin` is our own, always accepted and never flagged."""
+    """The flow with what it needs. `house_origin` is our own, always accepted and never flagged. `weighed`: whether
+    several suspicions together set a signature aside."""
 
     directory: Directory
     seals: Seals
     ingest: Ingest
-    rate_limit: RateLimit
+    gate: Gate
+    clients: ClientBook
     consent_version: ConsentVersion
     house_origin: str
+    weighed: bool
     now: Callable[[], datetime]
 
     async def credit(self, fields: Mapping[str, Any]) -> Credit:
@@ -81,23 +85,29 @@ class Signing:
         return await self.directory.credit(token)
 
     async def sign(self, credit: Credit, fields: Mapping[str, Any], sender: Sender) -> Signed:
-        """Steps 2 to 6. Raises `NotAllowed`, `NotOpen`, `Invalid`, `TooMany` or `Unavailable`."""
+        """Steps 2 to 7. Raises `NotAllowed`, `NotOpen`, `Invalid`, `TooMany` or `Unavailable`."""
         letter, partner = credit.letter, credit.partner
         flagged = self._check_origin(partner, sender.origin)
         now = self.now()
         status = letter.status(now)
         if status != "open":
             id_ = read_id(str(fields.get("id") or ""))
-            stored = None if id_ is None else await find_stored(self.ingest.db, id_)
-            if stored is None:
+            known = None if id_ is None else await find_stored(self.ingest.db, id_)
+            if known is None:
                 raise NotOpen(f"not_open_{status}", letter_status=status)
             counts = await self.directory.counts(letter)
-            return self._told(Stored(*stored, new=False, counts=counts), letter)
+            return self._told(Stored(*known, new=False, counts=counts), letter)
         form = read_form(fields, letter.settings)
-        self.rate_limit.check(letter.id, sender.client)
+        work = self.gate.admit(letter, sender.client, fields.get("pow"), no_script=sender.no_script)
         signature = await self._signature(credit, form, sender, flagged, now)
-        extras = self._extras(credit, form, signature)
-        return self._told(await self.ingest.add(signature, extras), letter)
+        extras = self._extras(credit, form, signature, work)
+        try:
+            stored = await self.ingest.add(signature, extras)
+        except WorkSpent:
+            raise self.gate.again(letter) from None
+        if stored.quarantined and stored.new:
+            self.gate.set_aside(letter)
+        return self._told(stored, letter)
 
     def _check_origin(self, partner: Partner, origin: str | None) -> bool:
         """Whether to flag it. Raises `NotAllowed` where the partner is strict."""
@@ -114,7 +124,13 @@ class Signing:
         shown = self.directory.shown(form.shown, letter)
         statement = letter.settings.statement_for(form.country)
         assert statement is not None, "read_form refuses a country without a statement"
-        confirmed = letter.settings.confirmation == "none" and not form.honeypot
+        codes = quarantine(
+            form,
+            shown=shown is not None,
+            blocked=self.directory.blocks(letter, form.email),
+            weighed=self.weighed,
+        )
+        confirmed = letter.settings.confirmation == "none" and codes is None
         display_name = form.organization if form.kind == "organization" else form.name
         return NewSignature(
             id=form.id or new_id(),
@@ -125,7 +141,7 @@ class Signing:
             status="confirmed" if confirmed else "pending",
             listing=listing_of(letter.settings, form.kind, public=form.public),
             test=form.test,
-            quarantine=HONEYPOT if form.honeypot else None,
+            quarantine=codes,
             name=form.name,
             organization=form.organization,
             role=form.role,
@@ -151,16 +167,17 @@ class Signing:
             elapsed=form.elapsed,
             sort_key=sort_key(display_name or ""),
             address_hash=address_hash(letter.signer_key, form.email.canonical),
-            client=None,
+            client=await self.clients.today(sender.client),
             created_at=now,
             confirmed_at=now if confirmed else None,
         )
 
-    def _extras(self, credit: Credit, form: SignForm, signature: NewSignature) -> Extras:
-        """What comes with the row: the pending signature that it mends, and a record of each box that was ticked."""
+    def _extras(self, credit: Credit, form: SignForm, signature: NewSignature, work: ProofOfWork | None) -> Extras:
+        """What comes with the row: the pending signature that it mends, the work that was done for it, and a record of
+        each box that was ticked."""
         replaces = self._replaced(form.replaces)
         given = [purpose for purpose, column in FIELDS.items() if getattr(signature, column)]
-        if replaces is None and not given:
+        if replaces is None and work is None and not given:
             return NO_EXTRAS
         records = tuple(
             ConsentRecord(
@@ -179,7 +196,7 @@ class Signing:
             )
             for purpose in given
         )
-        return Extras(replaces=replaces, consents=records)
+        return Extras(replaces=replaces, work=work, consents=records)
 
     def _replaced(self, handle: str | None) -> str | None:
         """The id that a handle of ours stands for; anything else is ignored."""

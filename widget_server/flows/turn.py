@@ -60,12 +60,30 @@ class Turn:
         self._counts[signature.letter_id, signature.statement, signature.kind] += number
 
     async def end_consents(
-        self, signature: Signature, event_id: str, purposes: Sequence[Purpose], way: Way, *, everywhere: bool = False
+        self,
+        signature: Signature,
+        event_id: str | None,
+        purposes: Sequence[Purpose],
+        way: Way,
+        *,
+        everywhere: bool = False,
     ) -> None:
         """Keeps a record of each consent of `signature` that ends, and lets those who were sent the address hear of it
-        in the event: the owners of `purposes`, or everybody who has it."""
+        in the event: the owners of `purposes`, or everybody who has it. No event: in quarantine nobody has it."""
         given = [purpose for purpose in purposes if getattr(signature, FIELDS[purpose])]
         await keep_consents(self.writer, [self.record(signature, purpose, given=False, way=way) for purpose in given])
+        if event_id is not None:
+            await self._tell_the_end(signature, event_id, given, everywhere=everywhere)
+
+    async def call_back(self, signature: Signature, event_id: str) -> None:
+        """Lets everybody who was sent the address hear in the event that it is not to be used, though its signer has
+        not ended a consent: a coordinator has refused the signature."""
+        given = [purpose for purpose, column in FIELDS.items() if getattr(signature, column)]
+        await self._tell_the_end(signature, event_id, given, everywhere=True)
+
+    async def _tell_the_end(
+        self, signature: Signature, event_id: str, given: Sequence[Purpose], *, everywhere: bool
+    ) -> None:
         if signature.email is None:
             return
         told = [

@@ -43,9 +43,9 @@ async def take_back(turn: Turn, signature: Signature, way: Way, **moment: Any) -
 
 
 async def _end(turn: Turn, one: Signature, way: Way, moment: dict[str, Any]) -> None:
-    if one.quarantine is None:
-        event_id = turn.tell(one, "signature.withdrawn", status="withdrawn", **moment)
-        await turn.end_consents(one, event_id, tuple(FIELDS), way, everywhere=True)
+    told = one.quarantine is None
+    event_id = turn.tell(one, "signature.withdrawn", status="withdrawn", **moment) if told else None
+    await turn.end_consents(one, event_id, tuple(FIELDS), way, everywhere=True)
     await update_signature(
         turn.writer,
         one.id,

@@ -26,12 +26,14 @@ from widget_server.flows.fan_out import fan_out
 from widget_server.outbox.crew import Crew
 from widget_server.outbox.lanes import Lane
 from widget_server.outbox.ledger import Ledger
+from widget_server.outbox.mail_lane import MailLane, MailOut
 from widget_server.outbox.reports import REFUSED, report
 from widget_server.outbox.routes import Routes
 from widget_server.outbox.schedule import Dice
 from widget_server.outbox.sending import DEADLINE_SECONDS, Sender
 from widget_server.store.db import Db
 from widget_server.store.destinations import active, due
+from widget_server.store.mails import any_mail_due
 from widget_server.store.pulse import pulse
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 TICK_SECONDS = 1.0
 LINGER_SECONDS = 0.02
 """Least time between two fan-outs: commits that follow closely share one."""
+MAIL_LOOK_SECONDS = 0.2
+"""Least time between two looks for mails besides the tick's: on a viral day each commit would ask."""
 GRACE_SECONDS = 3.0
 """How long sends that are under way may go on once the loop is told to end."""
 LOOK_AGAIN_SECONDS = 30.0
@@ -61,6 +65,7 @@ class Dispatcher:
         public_url: str,
         egress_allow: Sequence[Network],
         now: Callable[[], datetime],
+        mail: MailOut | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
         lookup: Lookup | None = None,
         dice: Dice = random.uniform,
@@ -82,6 +87,12 @@ class Dispatcher:
         self._ledger = Ledger(db, now, on_events=self.wake)
         self._routes = Routes(directory=directory, vault=vault, kinds=registry, public_url=public_url)
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
+        self._mail = mail
+        self._mail_lane: MailLane | None = None
+        if mail is not None:
+            self._mail_lane = MailLane(mail, db=db, directory=directory, ledger=self._ledger, now=now, dice=dice)
+        self._mail_task: asyncio.Task[None] | None = None
+        self._mail_looked_at = float("-inf")
         self._woken = asyncio.Event()
         self._events_came = True
         self._revision = -1
@@ -113,7 +124,8 @@ class Dispatcher:
         await announce(self._db, self._directory, self._now())
         while True:
             told = await fan_out(self._db, self._kinds, self._now())
-            lanes = [Lane(crew, id_) for id_ in await due(self._db, self._now())]
+            lanes: list[Lane | MailLane] = [Lane(crew, id_) for id_ in await due(self._db, self._now())]
+            lanes += [self._mail_lane] if self._mail_lane else []
             await asyncio.gather(*(lane.run() for lane in lanes))
             if not told.events and not any(lane.sent for lane in lanes):
                 return
@@ -121,6 +133,8 @@ class Dispatcher:
     async def aclose(self) -> None:
         """Closes kept connections. `run` does it by itself."""
         await self._sender.aclose()
+        if self._mail:
+            await self._mail.transport.aclose()
 
     def _crew(self, *, patient: bool) -> Crew:
         return Crew(self._db, self._ledger, self._routes, self._sender, self._now, patient)
@@ -148,6 +162,7 @@ class Dispatcher:
         """One round: fan out what waits, start lanes, and once a second look at the whole."""
         if woken:
             await self._fan_out(crew)
+            await self._look_for_mail()
         loop = asyncio.get_running_loop()
         if loop.time() - self._ticked_at >= TICK_SECONDS:
             self._ticked_at = loop.time()
@@ -168,6 +183,10 @@ class Dispatcher:
         if seen.due:
             for id_ in await due(self._db, self._now()):
                 self._start(crew, id_)
+        if seen.mail:
+            self._start_mail()
+        if self._mail:
+            self._mail.transport.rest()
 
     async def _fan_out(self, crew: Crew) -> None:
         while True:
@@ -209,6 +228,23 @@ class Dispatcher:
         task.add_done_callback(lambda ended: self._lane_ended(destination_id, ended))
         self._lanes[destination_id] = (lane, task)
 
+    async def _look_for_mail(self) -> None:
+        """Ahead of the next tick, unless we have just looked."""
+        at = asyncio.get_running_loop().time()
+        if self._mail_lane is not None and at - self._mail_looked_at >= MAIL_LOOK_SECONDS:
+            self._mail_looked_at = at
+            if await any_mail_due(self._db, self._now()):
+                self._start_mail()
+
+    def _start_mail(self) -> None:
+        if self._mail_lane is None:
+            return
+        if self._mail_task is not None and not self._mail_task.done():
+            self._mail_lane.nudge()
+            return
+        self._mail_task = asyncio.create_task(self._mail_lane.run(), name="lane mail")
+        self._mail_task.add_done_callback(lambda ended: report("mail.bug", ended))
+
     def _lane_ended(self, destination_id: str, task: asyncio.Task[None]) -> None:
         known = self._lanes.get(destination_id)
         if known is not None and known[1] is task:
@@ -230,6 +266,9 @@ class Dispatcher:
         tasks = [task for _, task in self._lanes.values()]
         for lane, _ in list(self._lanes.values()):
             lane.halt()
+        if self._mail_lane and self._mail_task:
+            self._mail_lane.halt()
+            tasks.append(self._mail_task)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
             for task in late:
@@ -240,4 +279,4 @@ class Dispatcher:
             await self._ledger.flush()
         except REFUSED as error:
             log.error("dispatcher.results_lost", error=type(error).__name__)
-        await self._sender.aclose()
+        await self.aclose()

@@ -15,6 +15,7 @@ from widget_server.domain.deliveries import DeliveryStatus, Verdict
 from widget_server.domain.payloads import SignatureFacts
 from widget_server.store.db import Writer
 from widget_server.store.events import EventRow
+from widget_server.store.mails import MailEnd
 from widget_server.store.waiting import read_event, read_instant
 
 _DUE = (
@@ -55,16 +56,17 @@ class Work:
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """How one attempt at one delivery ended, ready to be written. `id` is the attempt's. `told_address`: it carried
-    the signer's address, by a consent that stood."""
+    the signer's address, by a consent that stood. A mail to a signer has no destination, and `mail`."""
 
     id: str
     delivery_id: str
-    destination_id: str
+    destination_id: str | None
     lease: str
     started_at: datetime
     duration_seconds: float
     verdict: Verdict
     told_address: bool = False
+    mail: MailEnd | None = None
 
 
 async def enqueue(writer: Writer, rows: Sequence[NewDelivery], at: datetime) -> None:

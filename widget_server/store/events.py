@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from widget_server.store.db import Writer
-from widget_server.store.plans import Do
-from widget_server.store.tables import json_text
+from sqlalchemy import select
 
-_COLUMNS = ("id", "type", "letter_id", "partner_id", "signature_id", "data", "occurred_at")
+from widget_server.domain.events import SIGNER_MAIL
+from widget_server.store.db import Db, Writer
+from widget_server.store.plans import Do
+from widget_server.store.tables import events, json_text
+
+_COLUMNS = ("id", "type", "letter_id", "partner_id", "signature_id", "data", "occurred_at", "fanned_out_at")
 _INSERT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608  names of our own
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
 _ROWS_AT_ONCE = 1000
@@ -47,6 +50,7 @@ def event_values(writer: Writer, row: EventRow) -> tuple[Any, ...]:
         row.signature_id,
         json_text(dict(row.data)) if row.data else _NO_DATA,
         writer.instant(row.occurred_at),
+        None,
     )
 
 
@@ -62,3 +66,23 @@ def event_steps(cells: Sequence[Any]) -> Iterator[Do]:
     for start in range(0, len(cells), step):
         part = cells[start : start + step]
         yield Do(_INSERT + ", ".join([_ROW] * (len(part) // len(_COLUMNS))), part)
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """A mail to a signer that became due. `mail` says what for."""
+
+    signature_id: str
+    mail: str
+    at: datetime
+
+
+async def mails_about(db: Db, signature_ids: Sequence[str]) -> list[Mailed]:
+    """The mails about these signatures, in the order in which they became due."""
+    c = events.c
+    rows = await db.all(
+        select(c.signature_id, c.data, c.occurred_at)
+        .where(c.signature_id.in_(signature_ids), c.type == SIGNER_MAIL)
+        .order_by(c.seq)
+    )
+    return [Mailed(row["signature_id"], row["data"]["mail"], row["occurred_at"]) for row in rows]

@@ -6,7 +6,7 @@ One thing must stay true: the indexes decide what is new and who signed first, n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -16,11 +16,12 @@ from widget_server.domain.consents import ConsentRecord
 from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Counts
 from widget_server.domain.signatures import HONEYPOT, REJECTED_BEFORE, Kind, Listing, Status
+from widget_server.store.claims import Repeat, claim_places, mark_repeats
 from widget_server.store.consents import consent_steps
 from widget_server.store.events import event_steps
 from widget_server.store.letters import counts_by_letter
 from widget_server.store.mails import mail_steps, mail_to
-from widget_server.store.plans import Ask, Do, Engine, Plan, instant
+from widget_server.store.plans import Ask, Do, Engine, Plan, instant, marks
 from widget_server.store.tables import json_text
 
 
@@ -135,15 +136,19 @@ def write_signatures(engine: Engine, batch: Sequence[Arrival]) -> Plan[list[Stor
     new -= spent
     fresh = [row for row in rows if row.id in new]
     countable = [row for row in fresh if row.status == "confirmed" and not row.test and row.quarantine is None]
-    repeats = yield from _claim(countable)
-    yield from _mark_repeats(repeats)
+    claimed = yield from claim_places(engine, countable)
+    if claimed.barred:
+        yield from _set_aside(by_id, claimed.barred)
+        fresh = [by_id[row.id] for row in fresh]
+        countable = [row for row in countable if row.id not in claimed.barred]
+    repeats = claimed.repeats
+    yield from mark_repeats(repeats)
     counted = [row for row in countable if row.id not in repeats]
     if extras:
         said = [row.id for row in fresh if row.id in extras and row.id not in repeats]
         yield from consent_steps(engine, [one for id_ in said for one in extras[id_].consents])
-    yield from _tell(engine, fresh, {row.id for row in counted}, repeats)
-    mailed = [row for row in fresh if _is_mailed(row)]
-    yield from mail_steps(engine, [mail_to(row.id, row.letter_id, row.partner_id, row.created_at) for row in mailed])
+    mails = [mail_to(row.id, row.letter_id, row.partner_id, row.created_at) for row in fresh if _is_mailed(row)]
+    yield from mail_steps(engine, mails, _told(engine, fresh, {row.id for row in counted}, repeats))
     yield from _count(counted)
     counts = yield from _counts(sorted({row.letter_id for row in rows}))
     earlier = yield from _earlier([row.id for row in rows if row.id not in new and row.id not in spent])
@@ -189,15 +194,29 @@ def _quarantine_the_rejected(by_id: dict[str, NewSignature]) -> Plan[None]:
     rows = list(by_id.values())
     letters = sorted({row.letter_id for row in rows})
     barred = yield Ask(
-        f"SELECT letter_id, signer_hash FROM signers WHERE rejected AND letter_id IN ({_marks(letters)})"  # noqa: S608
-        f" AND signer_hash IN ({_marks(rows)})",
+        f"SELECT letter_id, signer_hash FROM signers WHERE rejected AND letter_id IN ({marks(letters)})"  # noqa: S608
+        f" AND signer_hash IN ({marks(rows)})",
         [*letters, *(row.signer_hash for row in rows)],
     )
     refused = set(barred)
     for row in rows if refused else ():
         if (row.letter_id, row.signer_hash) in refused and not row.test:
-            why = REJECTED_BEFORE if row.quarantine is None else f"{row.quarantine},{REJECTED_BEFORE}"
-            by_id[row.id] = row._replace(quarantine=why, status="pending", confirmed_at=None)
+            by_id[row.id] = _aside(row)
+
+
+def _aside(row: NewSignature) -> NewSignature:
+    why = REJECTED_BEFORE if row.quarantine is None else f"{row.quarantine},{REJECTED_BEFORE}"
+    return row._replace(quarantine=why, status="pending", confirmed_at=None)
+
+
+def _set_aside(by_id: dict[str, NewSignature], ids: Iterable[str]) -> Plan[None]:
+    """The same for rows that are written already: their signer was refused a moment ago."""
+    for id_ in sorted(ids):
+        by_id[id_] = row = _aside(by_id[id_])
+        yield Do(
+            "UPDATE signatures SET quarantine = ?, status = 'pending', confirmed_at = NULL WHERE id = ?",
+            (row.quarantine, id_),
+        )
 
 
 def _replace(engine: Engine, by_id: dict[str, NewSignature], extras: Mapping[str, Extras]) -> Plan[None]:
@@ -219,7 +238,7 @@ def _replace(engine: Engine, by_id: dict[str, NewSignature], extras: Mapping[str
                 by_id[id_] = row._replace(quarantine=row.quarantine or quarantine, status="pending", confirmed_at=None)
                 continue
             at, moment = instant(engine, row.created_at), _FACTS["withdrawn", bool(test)]
-            cells += (new_id(), "signature.withdrawn", row.letter_id, partner_id, more.replaces, moment, at)
+            cells += (new_id(), "signature.withdrawn", row.letter_id, partner_id, more.replaces, moment, at, None)
     yield from event_steps(cells)
 
 
@@ -245,53 +264,6 @@ def _is_mailed(row: NewSignature) -> bool:
     return row.status == "pending" and not row.test and HONEYPOT not in (row.quarantine or "").split(",")
 
 
-@dataclass(frozen=True, slots=True)
-class _Repeat:
-    """A signature by somebody who had signed already: of which one, and whether through another partner."""
-
-    id: str
-    first_id: str
-    assist: bool
-
-
-def _claim(rows: Sequence[NewSignature]) -> Plan[dict[str, _Repeat]]:
-    """Claims each row's place among the signers; gives those whose place was taken."""
-    if not rows:
-        return {}
-    claims = sorted(rows, key=lambda row: (row.letter_id, row.signer_hash, row.created_at))
-    values = [cell for row in claims for cell in (row.letter_id, row.signer_hash, row.id)]
-    marks = ", ".join(["(?, ?, ?)"] * len(claims))
-    claimed = yield Do(
-        f"INSERT INTO signers (letter_id, signer_hash, signature_id) VALUES {marks}"  # noqa: S608
-        " ON CONFLICT (letter_id, signer_hash) DO NOTHING",
-        values,
-    )
-    if claimed == len(claims):
-        return {}
-    repeats: dict[str, _Repeat] = {}
-    for row in claims:
-        # The first may be gone (erased, its place is kept), or stand behind another one (merged).
-        ((first_id, partner_id),) = yield Ask(
-            "SELECT coalesce(s.repeat_of, g.signature_id), s.partner_id"
-            " FROM signers g LEFT JOIN signatures s ON s.id = g.signature_id"
-            " WHERE g.letter_id = ? AND g.signer_hash = ?",
-            (row.letter_id, row.signer_hash),
-        )
-        if str(first_id) != row.id:
-            repeats[row.id] = _Repeat(row.id, str(first_id), assist=partner_id != row.partner_id)
-    return repeats
-
-
-def _mark_repeats(repeats: Mapping[str, _Repeat]) -> Plan[None]:
-    for repeat in repeats.values():
-        yield Do(
-            "UPDATE signatures SET repeat_of = ?, email = NULL, postal_code = NULL, comment = NULL,"
-            " name = CASE WHEN kind = 'organization' THEN NULL ELSE name END,"
-            " contact_opt_in = FALSE, partner_opt_in = FALSE WHERE id = ?",
-            (repeat.first_id, repeat.id),
-        )
-
-
 _FACTS = {
     (status, test): json_text({"status": status, "test": True} if test else {"status": status})
     for status in get_args(Status)
@@ -299,10 +271,10 @@ _FACTS = {
 }
 
 
-def _tell(
-    engine: Engine, fresh: Sequence[NewSignature], counted: set[str], repeats: Mapping[str, _Repeat]
-) -> Plan[None]:
-    """Writes the events in the order of arrival; a quarantined signature makes none."""
+def _told(
+    engine: Engine, fresh: Sequence[NewSignature], counted: set[str], repeats: Mapping[str, Repeat]
+) -> list[object]:
+    """The cells of the events, in the order of arrival; a quarantined signature makes none."""
     cells: list[object] = []
     for row in sorted(fresh, key=attrgetter("created_at")):
         if row.quarantine is not None:
@@ -314,8 +286,8 @@ def _tell(
             types.append("signature.assisted")
         at = instant(engine, row.created_at)
         for kind in types:
-            cells += (new_id(), kind, row.letter_id, row.partner_id, row.id, _FACTS[row.status, row.test], at)
-    yield from event_steps(cells)
+            cells += (new_id(), kind, row.letter_id, row.partner_id, row.id, _FACTS[row.status, row.test], at, None)
+    return cells
 
 
 def _count(rows: Sequence[NewSignature]) -> Plan[None]:
@@ -335,17 +307,13 @@ def raise_counts(numbers: Mapping[tuple[int, str, str], int]) -> Plan[None]:
         yield Do("UPDATE letters SET revision = revision + 1 WHERE id = ?", (letter_id,))
 
 
-def _marks(values: Sized) -> str:
-    return ", ".join("?" * len(values))
-
-
 def _counts(letter_ids: Sequence[int]) -> Plan[dict[int, Counts]]:
-    sql = f"SELECT letter_id, statement, kind, number FROM signature_counts WHERE letter_id IN ({_marks(letter_ids)})"  # noqa: S608
+    sql = f"SELECT letter_id, statement, kind, number FROM signature_counts WHERE letter_id IN ({marks(letter_ids)})"  # noqa: S608
     return counts_by_letter((yield Ask(sql, letter_ids)))
 
 
 def _earlier(ids: Sequence[str]) -> Plan[dict[str, tuple[Status, str, bool]]]:
     if not ids:
         return {}
-    sql = f"SELECT id, status, statement, quarantine FROM signatures WHERE id IN ({_marks(ids)})"  # noqa: S608
+    sql = f"SELECT id, status, statement, quarantine FROM signatures WHERE id IN ({marks(ids)})"  # noqa: S608
     return {str(row[0]): (row[1], row[2], row[3] is not None) for row in (yield Ask(sql, ids))}

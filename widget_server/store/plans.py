@@ -7,7 +7,7 @@ thread, without returning to the event loop between two statements, which under 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar, cast
@@ -43,6 +43,11 @@ runs on SQLite without returning to the event loop between two statements, which
 def instant(engine: Engine, value: datetime) -> Any:
     """A time as the driver of this engine takes it in prepared text."""
     return value if engine == "postgresql" else instant_text(value)
+
+
+def marks(values: Sized) -> str:
+    """A question mark for each value."""
+    return ", ".join("?" * len(values))
 
 
 def carry_out(connection: sqlite3.Connection, plan: Plan[T]) -> T:

@@ -12,17 +12,19 @@ from sqlalchemy import exists, or_, select
 
 from widget_server.store.db import Db
 from widget_server.store.destinations import has_due_work
+from widget_server.store.mails import mail_is_due
 from widget_server.store.tables import destinations, events, revisions
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """`revision`: rises with every change of a letter or partner. `waiting`: events for fan-out. `due`:
-    deliveries."""
+    deliveries to destinations. `mail`: mails to signers."""
 
     revision: int
     waiting: bool
     due: bool
+    mail: bool
 
 
 async def pulse(db: Db, now: datetime) -> Pulse:
@@ -31,6 +33,8 @@ async def pulse(db: Db, now: datetime) -> Pulse:
     c = destinations.c
     open_now = (c.status == "active") & or_(c.not_before.is_(None), c.not_before <= now)
     due = exists().where(open_now & has_due_work(now))
-    row = await db.one(select(revision.label("revision"), waiting.label("waiting"), due.label("due")))
+    row = await db.one(
+        select(revision.label("revision"), waiting.label("waiting"), due.label("due"), mail_is_due(now).label("mail"))
+    )
     assert row is not None
-    return Pulse(row["revision"] or 0, bool(row["waiting"]), bool(row["due"]))
+    return Pulse(row["revision"] or 0, bool(row["waiting"]), bool(row["due"]), bool(row["mail"]))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, datetime
+from itertools import takewhile
 
 from sqlalchemy import ColumnElement, and_, delete, exists, false, func, null, or_, select, true, update
 
+from widget_server.domain.events import SIGNER_MAIL
+from widget_server.store.client_keys import forget_keys_before
 from widget_server.store.consents import forget_consents
 from widget_server.store.db import Db, Writer
 from widget_server.store.remainders import add_remainders
 from widget_server.store.signatures import delete_signatures
 from widget_server.store.tables import (
-    client_keys,
     deliveries,
     events,
     mail_quotas,
@@ -138,18 +140,30 @@ async def give_up_sealed(writer: Writer, letter_id: int, before: datetime, at: d
 async def forget_clients(writer: Writer, before: datetime, first_day: date) -> int:
     """Takes the keyed hash of the client's address out of a batch of signatures from before, and removes the keys of
     days before `first_day`; gives how many signatures it looked at. It goes on where it stopped the last time."""
-    await writer.execute(delete(client_keys).where(client_keys.c.day < first_day.isoformat()))
+    await forget_keys_before(writer, first_day)
     mark = await _mark(writer, "clients")
     rows = await writer.all(select(_s.seq, _s.created_at).where(_s.seq > mark).order_by(_s.seq).limit(BATCH))
-    old: list[int] = []
-    for row in rows:
-        if row["created_at"] >= before:
-            break
-        old.append(row["seq"])
+    old = [row["seq"] for row in takewhile(lambda row: row["created_at"] < before, rows)]
     if old:
         span = and_(_s.seq > mark, _s.seq <= old[-1], _s.client.is_not(None))
         await writer.execute(update(signatures).where(span).values(client=null()))
         await _set_mark(writer, "clients", old[-1])
+    return len(old)
+
+
+async def forget_mails(writer: Writer, before: datetime) -> int:
+    """Takes the record of mails to signers out of a batch of events from before; gives how many it looked at. It goes
+    on where it stopped the last time."""
+    mark = await _mark(writer, "mails")
+    e = events.c
+    rows = await writer.all(select(e.seq, e.id, e.type, e.occurred_at).where(e.seq > mark).order_by(e.seq).limit(BATCH))
+    old = list(takewhile(lambda row: row["occurred_at"] < before, rows))
+    mails = [row["id"] for row in old if row["type"] == SIGNER_MAIL]
+    if mails:
+        await writer.execute(delete(deliveries).where(deliveries.c.event_id.in_(mails)))  # with their attempts
+        await writer.execute(delete(events).where(e.id.in_(mails)))
+    if old:
+        await _set_mark(writer, "mails", old[-1]["seq"])
     return len(old)
 
 

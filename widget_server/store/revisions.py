@@ -9,7 +9,7 @@ from widget_server.store.tables import letters
 
 
 async def bump_directory(writer: Writer) -> None:
-    """A letter or a partner has changed."""
+    """A letter, a partner or a block rule has changed."""
     await writer.raw(
         "INSERT INTO revisions (name, number) VALUES ('directory', 1)"
         " ON CONFLICT (name) DO UPDATE SET number = revisions.number + 1"

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from widget_server.domain.names import fold
-from widget_server.domain.signatures import Listing, Signature, Status
+from widget_server.domain.signatures import Kind, Listing, Signature, Status
 from widget_server.store.db import Db, Row, Writer
-from widget_server.store.tables import audit, signatures
+from widget_server.store.tables import signatures
 
 PAGE = 1_000
 _FIELDS = tuple(field.name for field in fields(Signature))
-_COLUMNS = [signatures.c[name] for name in _FIELDS]
+SIGNATURE_COLUMNS = [signatures.c[name] for name in _FIELDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,16 @@ async def relied_on(writer: Writer, letter_id: int) -> list[Relied]:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which signatures of a letter; None is any. `text` is looked for in names, organizations and addresses,
-    `signer_hash` finds whoever signed with one address, however it was written then."""
+    `address_hash` finds whatever one mailbox signed, however its address was written then."""
 
     letter_id: int
     status: Status | None = None
     listing: Listing | None = None
     partner_id: int | None = None
+    quarantined: bool | None = None
+    kind: Kind | None = None
     text: str | None = None
-    signer_hash: str | None = None
+    address_hash: str | None = None
 
 
 async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) -> AsyncIterator[Signature]:
@@ -65,10 +68,13 @@ async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) ->
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
         rows = await db.all(
-            select(*_COLUMNS).where(_condition(wanted), signatures.c.seq > after).order_by(signatures.c.seq).limit(size)
+            select(*SIGNATURE_COLUMNS)
+            .where(_condition(wanted), signatures.c.seq > after)
+            .order_by(signatures.c.seq)
+            .limit(size)
         )
         for row in rows:
-            yield _signature(row)
+            yield signature_of(row)
         if len(rows) < size:
             return
         after = rows[-1]["seq"]
@@ -76,25 +82,42 @@ async def each_signature(db: Db, wanted: Wanted, *, limit: int | None = None) ->
 
 
 async def find_signature(db: Db | Writer, id_: str) -> Signature | None:
-    row = await db.one(select(*_COLUMNS).where(signatures.c.id == id_))
-    return None if row is None else _signature(row)
+    row = await db.one(select(*SIGNATURE_COLUMNS).where(signatures.c.id == id_))
+    return None if row is None else signature_of(row)
 
 
-async def signatures_at(db: Db | Writer, letter_id: int, address_hash: str) -> list[Signature]:
-    """Everything that one mailbox has signed in a letter, by arrival, whatever its status."""
+async def signatures_at(db: Db | Writer, letter_id: int, address_hash: str, *, hold: bool = False) -> list[Signature]:
+    """Everything that one mailbox has signed in a letter, by arrival, whatever its status. `hold`: until the end of the
+    transaction."""
     c = signatures.c
-    rows = await db.all(
-        select(*_COLUMNS).where(c.letter_id == letter_id, c.address_hash == address_hash).order_by(c.seq)
+    query = select(*SIGNATURE_COLUMNS).where(c.letter_id == letter_id, c.address_hash == address_hash).order_by(c.seq)
+    return [signature_of(row) for row in await db.all(query.with_for_update() if hold else query)]
+
+
+async def withdrew_since(writer: Writer, signature: Signature, at: datetime) -> bool:
+    """Whether its signer has taken back what they signed, this or another time, after `at`."""
+    c = signatures.c
+    if signature.address_hash is None:
+        return False
+    found = await writer.one(
+        select(c.id)
+        .where(
+            c.letter_id == signature.letter_id,
+            c.address_hash == signature.address_hash,
+            c.signer_hash == signature.signer_hash,
+            c.withdrawn_at > at,
+        )
+        .limit(1)
     )
-    return [_signature(row) for row in rows]
+    return found is not None
 
 
 async def lock_repeats(writer: Writer, head_id: str) -> list[Signature]:
     """The signatures that repeat one, or were merged into it, by arrival; held until the end of the transaction."""
     rows = await writer.all(
-        select(*_COLUMNS).where(signatures.c.repeat_of == head_id).order_by(signatures.c.seq).with_for_update()
+        select(*SIGNATURE_COLUMNS).where(signatures.c.repeat_of == head_id).order_by(signatures.c.seq).with_for_update()
     )
-    return [_signature(row) for row in rows]
+    return [signature_of(row) for row in rows]
 
 
 async def update_signature(writer: Writer, id_: str, **values: Any) -> None:
@@ -113,27 +136,12 @@ async def lock_signatures(writer: Writer, letter_id: int, ids: Collection[str]) 
     wanted = sorted(set(ids))
     for start in range(0, len(wanted), PAGE):
         rows = await writer.all(
-            select(*_COLUMNS)
+            select(*SIGNATURE_COLUMNS)
             .where(signatures.c.letter_id == letter_id, signatures.c.id.in_(wanted[start : start + PAGE]))
             .order_by(signatures.c.seq)
             .with_for_update()
         )
-        found.update({row["id"]: _signature(row) for row in rows})
-    return found
-
-
-async def approved_before(writer: Writer, letter_id: int, action: str, ids: Sequence[str]) -> set[str]:
-    """Those of `ids` that the audit log names as the subject of `action`."""
-    found: set[str] = set()
-    for start in range(0, len(ids), PAGE):
-        rows = await writer.all(
-            select(audit.c.subject).where(
-                audit.c.letter_id == letter_id,
-                audit.c.action == action,
-                audit.c.subject.in_(ids[start : start + PAGE]),
-            )
-        )
-        found.update(row["subject"] for row in rows)
+        found.update({row["id"]: signature_of(row) for row in rows})
     return found
 
 
@@ -144,15 +152,18 @@ def _condition(wanted: Wanted) -> ColumnElement[bool]:
         (c.status, wanted.status),
         (c.listing, wanted.listing),
         (c.partner_id, wanted.partner_id),
+        (c.kind, wanted.kind),
     ):
         if value is not None:
             conditions.append(column == value)
+    if wanted.quarantined is not None:
+        conditions.append(c.quarantine.is_not(None) if wanted.quarantined else c.quarantine.is_(None))
     if wanted.text is not None:
-        conditions.append(_mentions(wanted.text, wanted.signer_hash))
+        conditions.append(_mentions(wanted.text, wanted.address_hash))
     return and_(*conditions)
 
 
-def _mentions(text: str, signer_hash: str | None) -> ColumnElement[bool]:
+def _mentions(text: str, address_hash: str | None) -> ColumnElement[bool]:
     """The name that a list shows is compared without accents, case and punctuation; the others as the engine
     can.
     """
@@ -160,18 +171,22 @@ def _mentions(text: str, signer_hash: str | None) -> ColumnElement[bool]:
     found = [_holds(func.lower(column), text.lower()) for column in (c.name, c.organization, c.email)]
     if folded := fold(text):
         found.append(_holds(c.sort_key, folded))
-    if signer_hash is not None:
-        found.append(c.signer_hash == signer_hash)
+    if address_hash is not None:
+        found.append(c.address_hash == address_hash)
     return or_(*found)
 
 
 def _holds(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     """The wildcards are part of the value: `databases` trips over a per cent sign in the text of a query."""
-    escaped = text.replace("/", "//").replace("%", "/%").replace("_", "/_")
-    return column.like(f"%{escaped}%", escape="/")
+    return column.like(f"%{escaped(text)}%", escape="/")
 
 
-def _signature(row: Row) -> Signature:
+def escaped(text: str) -> str:
+    """For `like(…, escape="/")`: the characters themselves."""
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+
+
+def signature_of(row: Row) -> Signature:
     booleans: dict[str, Any] = {name: bool(row[name]) for name in _BOOLEANS}
     return Signature(**{**row, **booleans})
 

@@ -492,7 +492,8 @@ revisions = Table(
     Column("name", String(20), primary_key=True),
     Column("number", BigInteger, nullable=False),
 )
-"""`directory` rises with every change of a letter or partner, so that each server notices within a second."""
+"""`directory` rises with every change of a letter, partner or block rule, so that each server notices within a
+second."""
 
 audit = Table(
     "audit",

@@ -6,33 +6,15 @@ One thing must stay true: an untrusted peer, loopback included, cannot choose th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
-from socket import AF_INET, AF_INET6, inet_pton
+from ipaddress import IPv4Network, IPv6Network
 
 import structlog
+
+from widget_server.domain.clients import Number, household, read_number
 
 log = structlog.get_logger(__name__)
 
 Network = IPv4Network | IPv6Network
-
-
-_Number = tuple[int, int]
-"""An address as its version and its value: made by the C library, compared without objects."""
-
-
-def _number(text: str) -> _Number | None:
-    """An address, or None. IPv4 inside IPv6 (`::ffff:192.0.2.1`) is IPv4."""
-    try:
-        return 4, int.from_bytes(inet_pton(AF_INET, text))
-    except OSError:
-        pass
-    except UnicodeError:
-        return None
-    try:
-        value = int.from_bytes(inet_pton(AF_INET6, text))
-    except (OSError, ValueError):
-        return None
-    return (4, value & 0xFFFFFFFF) if value >> 32 == 0xFFFF else (6, value)
 
 
 def _bare(part: str) -> str:
@@ -67,26 +49,26 @@ class Clients:
         """`headers` by lower-case name. An IPv6 client counts by its /64, which is one household."""
         told = headers.get("forwarded") or headers.get("x-forwarded-for")
         if told is None:
-            return _household(peer)
+            return household(peer)
         if not self._trusts(peer):
             self._warn()
-            return _household(peer)
+            return household(peer)
         named = headers.get("x-forwarded-for")
         chain = [_bare(part) for part in named.split(",")] if named else _forwarded_for(told)
         for hop in reversed(chain):  # nearest first: the first that is no trusted proxy is the client
-            number = _number(hop)
+            number = read_number(hop)
             if number is None:
                 break
             if not self._has(number):
-                return _household(hop)
+                return household(hop)
             peer = hop
-        return _household(peer)
+        return household(peer)
 
     def _trusts(self, text: str) -> bool:
-        number = _number(text)
+        number = read_number(text)
         return number is not None and self._has(number)
 
-    def _has(self, number: _Number) -> bool:
+    def _has(self, number: Number) -> bool:
         version, value = number
         return any(version == kind and value & mask == network for kind, network, mask in self._trusted)
 
@@ -98,16 +80,6 @@ class Clients:
                 hint="a peer sends X-Forwarded-For or Forwarded; if it is your proxy, name its network in"
                 " UNDERSIGNED_TRUSTED_PROXIES, else every visitor counts as one",
             )
-
-
-def _household(text: str) -> str:
-    if ":" not in text:
-        return text
-    number = _number(text)
-    if number is None:
-        return text
-    version, value = number
-    return str(IPv4Address(value)) if version == 4 else str(IPv6Network((value >> 64 << 64, 64)))
 
 
 _READ = {

@@ -15,17 +15,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Letter
 from widget_server.domain.refusals import Unavailable
 from widget_server.flows.directory import Credit
 from widget_server.flows.sign import Signed
 from widget_server.store.signatories import ListPage
-from widget_server.web.letter_form import draw, partner_token
-from widget_server.web.place import PREFIXES, Place, html, page_values, place_of, typeset
+from widget_server.web.letter_form import FIELDS, draw, partner_token
+from widget_server.web.place import PREFIXES, html, page_values, place_of, place_through, typeset
 from widget_server.web.site import Site, site_of
 
 INLINE_NAMES = 500
 """How many names of each list the page shows before it links to the rest."""
+SENT_AGAIN = ("token", "shown", "kind", "locale", "page", "source", "test")
+"""What a form sends besides its fields, and once more when the address is mended."""
 
 
 async def letter(request: Request) -> Response:
@@ -90,10 +93,11 @@ async def signed_page(
 ) -> Response:
     """What a form without script is answered once it is stored: thanks, the count, a link to share.
 
-    `values` is what was sent: with it, the page says where the name appears.
+    `values` is what was sent: with it, the page says where the name appears, and while the address is not confirmed, it
+    shows that address, to mend a typo at once.
     """
     site = site_of(request)
-    place = _place(site, credit, locale)
+    place = place_through(site, credit.letter, credit.partner, locale)
     counts = outcome.counts.public(credit.letter.settings.codes)
     return site.pages.respond(
         "signed.html",
@@ -103,8 +107,17 @@ async def signed_page(
         pending=outcome.status == "pending",
         repeated=not outcome.new,
         appears=_appears(credit.letter, values or {}),
+        mend=_mend(values or {}, outcome.replaces),
         statement=statements(credit.letter, place.locale)[outcome.statement],
     )
+
+
+def _mend(values: Mapping[str, str], replaces: str | None) -> Mapping[str, str] | None:
+    """All that was sent, for a form that sends it again with another address; None where that is not possible."""
+    if replaces is None or not values.get("email"):
+        return None
+    again = {name: values[name] for name in (*SENT_AGAIN, *FIELDS) if values.get(name)}
+    return {**again, "id": new_id(), "replaces": replaces}
 
 
 def _appears(letter: Letter, values: Mapping[str, str]) -> str:
@@ -132,7 +145,7 @@ async def form_again(
     Once the letter is closed there is no form to send again, and the page says only that.
     """
     site = site_of(request)
-    place = _place(site, credit, locale)
+    place = place_through(site, credit.letter, credit.partner, locale)
     found = place.letter
     form = None
     if found.status(site.now()) != "closed":
@@ -157,11 +170,6 @@ async def form_again(
 def refusal_page(request: Request, locale: str, status: int, message: str) -> Response:
     """A page that says no where there is no letter to show it with."""
     return site_of(request).pages.message(request, status, message, locale)
-
-
-def _place(site: Site, credit: Credit, locale: str) -> Place:
-    via = None if credit.partner.is_house else partner_token(site, credit.letter, credit.partner)
-    return Place(site.public_url, credit.letter, credit.letter.locale(locale), via=via)
 
 
 ROUTES = [Route(prefix + "/letters/{slug}", letter) for prefix in PREFIXES]

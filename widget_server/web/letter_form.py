@@ -132,6 +132,8 @@ async def draw(
         "page": f"{site.public_url}/letters/{letter.slug}",
         "source": read_source(typed.get("source")) or "",
     }
+    if typed.get("replaces"):  # the address that is being mended may be wrong once more
+        hidden["replaces"] = typed["replaces"]
     kind = typed.get("kind", "")
     return Form(
         hidden=hidden,

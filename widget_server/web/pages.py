@@ -82,7 +82,8 @@ class Words:
 
 
 class Pages:
-    """Renders `templates/*.html`. A value that a template misses is an error, never an empty place."""
+    """Renders `templates/*.html`. A value that a template misses is an error, never an empty place. `policies`: the
+    headers that hold for whatever a browser may show of ours."""
 
     def __init__(self, texts: Texts, public_url: str) -> None:
         self._texts = texts
@@ -94,7 +95,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.globals.update(public_url=public_url, style=style_path)
-        self._headers = {
+        self.policies = {
             "content-security-policy": content_security_policy(public_url),
             "referrer-policy": "same-origin",
             "x-content-type-options": "nosniff",
@@ -115,7 +116,7 @@ class Pages:
         **values: Any,
     ) -> Response:
         """A page with its policies. It is kept by nobody unless `headers` says otherwise."""
-        told = {**self._headers, "cache-control": "no-store", "content-language": locale, **(headers or {})}
+        told = {**self.policies, "cache-control": "no-store", "content-language": locale, **(headers or {})}
         return HTMLResponse(self.render(template, locale, **values), status_code=status, headers=told)
 
     def message(self, request: Request, status: int, message: str, locale: str | None = None) -> Response:

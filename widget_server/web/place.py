@@ -14,18 +14,19 @@ from starlette.requests import Request
 
 from widget_server.domain import markdown
 from widget_server.domain.letters import Letter
-from widget_server.domain.partners import read_source
+from widget_server.domain.partners import Partner, read_source
 from widget_server.domain.refusals import NotAllowed
 from widget_server.flows.directory import Credit
 from widget_server.i18n import LOCALES, french_spaces
 from widget_server.web.languages import locale_of
+from widget_server.web.letter_form import partner_token
 from widget_server.web.letters_api import has_preview, public_letter
 from widget_server.web.site import Site, site_of
 
 PREFIXES = ("", *(f"/{locale}" for locale in LOCALES))
 """A letter's pages are at `/letters/…`, where the browser decides the language, and at `/fr/letters/…`."""
 
-_LANGUAGES = {"en": "English", "fr": "Français"}
+LANGUAGES = {"en": "English", "fr": "Français"}
 _DESCRIPTION_LENGTH = 200
 
 
@@ -58,7 +59,7 @@ class Place:
     @property
     def languages(self) -> list[tuple[str, str]]:
         """The other languages and their names in themselves."""
-        return [(code, _LANGUAGES.get(code, code)) for code in self.letter.locales if code != self.locale]
+        return [(code, LANGUAGES.get(code, code)) for code in self.letter.locales if code != self.locale]
 
     @property
     def share(self) -> str:
@@ -94,6 +95,13 @@ async def credited(site: Site, letter: Letter, via: str | None) -> Credit:
             if credit.letter.id == letter.id:
                 return credit
     return Credit(letter, await site.directory.house(letter))
+
+
+def place_through(site: Site, letter: Letter, partner: Partner, locale: str | None) -> Place:
+    """The letter's pages as that partner's readers meet them: links there credit the partner while it takes part."""
+    credited = not partner.is_house and partner.revoked_at is None
+    via = partner_token(site, letter, partner) if credited else None
+    return Place(site.public_url, letter, letter.locale(locale), via=via)
 
 
 async def page_values(site: Site, place: Place) -> dict[str, Any]:

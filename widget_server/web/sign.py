@@ -5,26 +5,23 @@ One thing must stay true: a 201 leaves only after the signature and its events a
 
 from __future__ import annotations
 
-import json
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from widget_server.domain.partners import read_origin
-from widget_server.domain.refusals import Invalid, Refusal, TooLarge, Unknown, Unreadable, WrongType
+from widget_server.domain.refusals import Invalid, Refusal, Unknown
 from widget_server.flows.directory import Credit
 from widget_server.flows.sign import Sender, Signed
 from widget_server.web import letter as letter_page
+from widget_server.web.challenge import solver
 from widget_server.web.clients import headers_by_name
+from widget_server.web.forms import read_body, read_fields
 from widget_server.web.languages import accepted
 from widget_server.web.problems import CORS, encoded, field_messages, locale_for, problem_document
 from widget_server.web.site import Site
-
-MAX_BYTES = 16 * 1024
-MAX_FIELDS = 64
 
 _PREFLIGHT = [
     (b"access-control-allow-origin", b"*"),
@@ -53,7 +50,7 @@ async def sign(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         if scope["method"] != "POST":
             raise _method_not_allowed()
-        fields = read_fields(headers.get("content-type", ""), await _body(headers, receive))
+        fields = read_fields(headers.get("content-type", ""), await read_body(headers, receive))
         credit = await site.signing.credit(fields)
         signed = await site.signing.sign(credit, fields, _sender(site, scope, headers))
     except Refusal as refusal:
@@ -100,8 +97,9 @@ def _asked(fields: dict[str, Any]) -> str | None:
 
 
 def _typed(fields: dict[str, Any]) -> dict[str, str]:
-    """What was sent, for a form that is drawn again."""
-    return {key: value for key, value in fields.items() if isinstance(value, str)}
+    """What was sent, for a form that is drawn again. Halves of characters, which JSON can hold and a page cannot, are
+    replaced."""
+    return {key: value.encode("utf-8", "replace").decode() for key, value in fields.items() if isinstance(value, str)}
 
 
 def _sender(site: Site, scope: Scope, headers: dict[str, str]) -> Sender:
@@ -110,6 +108,7 @@ def _sender(site: Site, scope: Scope, headers: dict[str, str]) -> Sender:
     return Sender(
         origin=origin if origin is None else read_origin(origin),
         client=site.clients.address(client[0] if client else "", headers),
+        no_script=wants_page(headers),
     )
 
 
@@ -118,71 +117,6 @@ class Sign:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await sign(scope, receive, send)
-
-
-async def _body(headers: dict[str, str], receive: Receive) -> bytes:
-    """The whole body. Raises `TooLarge` as soon as it is known to be."""
-    length = headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAX_BYTES:
-        raise TooLarge("too_large")
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Unreadable("unreadable")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > MAX_BYTES:
-            raise TooLarge("too_large")
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def read_fields(content_type: str, body: bytes) -> dict[str, Any]:
-    """A form's or a JSON object's fields. Raises `WrongType` or `Unreadable`."""
-    kind = content_type.partition(";")[0].strip().lower()
-    try:
-        if kind == "application/x-www-form-urlencoded":
-            return _form(body.decode("utf-8"))
-        if kind == "application/json":
-            found = json.loads(body)
-            if not isinstance(found, dict) or len(found) > MAX_FIELDS:
-                raise Unreadable("unreadable")
-            return found
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("unreadable") from error
-    raise WrongType("wrong_type")
-
-
-def _form(text: str) -> dict[str, Any]:
-    """`application/x-www-form-urlencoded` (WHATWG URL, 5.1), UTF-8 only; of a repeated name the last counts.
-
-    urllib's `parse_qsl` does the same in four times the time, a tenth of what a signature costs.
-    """
-    pairs = text.split("&")
-    if len(pairs) > MAX_FIELDS:
-        raise Unreadable("unreadable")
-    fields: dict[str, Any] = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        fields[_unquoted(name)] = _unquoted(value)
-    return fields
-
-
-def _unquoted(text: str) -> str:
-    if "+" in text:
-        text = text.replace("+", " ")
-    if "%" not in text:
-        return text
-    if "\\" in text or not text.isascii():
-        return unquote(text, errors="strict")
-    # Python's own decoder of \xNN escapes does in C what unquote does in Python; what it refuses, unquote may read.
-    try:
-        return text.replace("%", "\\x").encode().decode("unicode_escape").encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return unquote(text, errors="strict")
 
 
 async def _refusal_page(
@@ -210,6 +144,8 @@ async def _refuse(send: Send, site: Site, refusal: Refusal, locale: str) -> None
     if refusal.retry_after_seconds is not None:
         headers.append((b"retry-after", str(refusal.retry_after_seconds).encode()))
     document = problem_document(refusal, site.texts, locale, public_url=site.public_url)
+    if "challenge" in document:
+        document |= {"detail": site.texts("widget.work.detail", locale), "solver": solver().name}
     await _answer(send, refusal.status, headers, encoded(document))
 
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from widget_server.domain.tokens import Seals
 from widget_server.flows.consents import ConsentBook
 from widget_server.flows.directory import Directory
+from widget_server.flows.limit import ClientLimit
 from widget_server.flows.reading import Reading
 from widget_server.flows.sign import Signing
 from widget_server.flows.turn import Turns
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """`public_url` has no trailing slash. `now` gives aware UTC times."""
+    """`public_url` has no trailing slash. `asking` limits how often a client asks for mail. `now` gives aware UTC
+    times."""
 
     public_url: str
     db: Db
@@ -38,6 +40,7 @@ class Site:
     ingest: Ingest
     turns: Turns
     signing: Signing
+    asking: ClientLimit
     clients: Clients
     pages: Pages
     consents: ConsentBook

@@ -103,16 +103,35 @@
     return card;
   };
 
-  // --- The two lists, newest first ---
-  const counts = { slack: 0, webhook: 0 };
+  // --- Mails: as a mail program shows them, in a frame where nothing runs ---
+  const mail = (message) => {
+    const { file, from, to, subject } = message.headers;
+    const frame = el("iframe", { title: subject, src: `/mail/${encodeURIComponent(file)}`, loading: "lazy" });
+    frame.setAttribute("sandbox", "allow-popups allow-popups-to-escape-sandbox allow-same-origin");
+    frame.onload = () => {
+      const page = frame.contentDocument;
+      for (const link of page.links) link.target = "_blank";
+      const fit = () => { frame.style.height = `${page.documentElement.scrollHeight}px`; };
+      new ResizeObserver(fit).observe(page.documentElement);
+    };
+    return el("li", { className: "mail" },
+      el("p", { className: "subject", textContent: subject }),
+      el("p", { className: "people" }, `${from} → ${to}`, " ", when(message.received_at)),
+      frame,
+      el("details", {}, el("summary", { textContent: texts.plain }), el("pre", { tabIndex: 0, textContent: message.body })));
+  };
+
+  // --- The lists, newest first ---
+  const cards = { mail, slack, webhook };
+  const counts = { mail: 0, slack: 0, webhook: 0 };
   let newest = 0;
   let settled = false;
   const show = (message) => {
     if (message.number <= newest) return;
     newest = message.number;
-    const kind = message.kind === "slack" ? "slack" : "webhook";
+    const kind = message.kind in cards ? message.kind : "webhook";
     const list = document.getElementById(`${kind}-list`);
-    const card = kind === "slack" ? slack(message) : webhook(message);
+    const card = cards[kind](message);
     if (settled) card.classList.add("new");
     const before = list.firstElementChild && list.firstElementChild.querySelector("details.body");
     if (before && !before.dataset.kept) before.open = false;
