@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from string import Formatter
 
-from widget_server.i18n import LOCALES, Entry, Texts, french_spaces, number, plural_form
+from widget_server.i18n import LOCALES, Entry, Texts, date, date_and_time, number, plural_form
 
 
 def forms(entry: Entry) -> list[str]:
@@ -44,16 +45,26 @@ def test_no_text_is_empty_or_left_in_the_other_language(texts: Texts) -> None:
             assert form != french[key], f"{key} is English in the French catalogue"
 
 
-def test_french_has_no_plain_space_before_high_punctuation_and_uses_its_own_words(texts: Texts) -> None:
+def test_french_has_its_own_spaces_apostrophes_and_words(texts: Texts) -> None:
     for key, form in every(texts, "fr"):
-        assert not re.search(r" [:;!?»]|« ", form), key
+        assert not re.search(r" [:;!?»]|« |'", form), key
+        assert not re.search(r"(?<![\u00a0\u202f])[:;!?](?!\S)", form), f"{key}: no space before its punctuation"
         assert not re.search(r"\b[Ee]-?mail\b", re.sub(r"{\w+}", "", form)), f"{key}: « courriel »"
+        assert "Entrez " not in form, f"{key}: « Inscrivez »"
 
 
-def test_french_spaces_are_set_once() -> None:
-    once = french_spaces("Merci ! Vraiment ? Oui : « tout » ; rien")
-    assert once == "Merci\u202f! Vraiment\u202f? Oui\u00a0: «\u00a0tout\u00a0»\u202f; rien"
-    assert french_spaces(once) == once
+def test_dates_and_times_are_each_languages_own() -> None:
+    first = datetime(2026, 12, 1, 1, 5, tzinfo=UTC)
+    assert [date(first, locale) for locale in LOCALES] == ["December 1, 2026", "1er décembre 2026"]
+    assert date(first.replace(day=11), "fr") == "11 décembre 2026"
+    assert date_and_time(first, "en") == "December 1, 2026, 01:05 UTC"
+    assert date_and_time(first, "fr") == "1er décembre 2026 à 1\u00a0h\u00a005 UTC"
+    assert date_and_time(first.replace(hour=13, minute=0), "fr") == "1er décembre 2026 à 13\u00a0h UTC"
+
+
+def test_one_signature_of_a_goal_is_one(texts: Texts) -> None:
+    assert texts("page.count.goal", "fr", count=1, goal=500) == "1 signature sur 500"
+    assert texts("page.count.goal", "fr", count=2, goal=500) == "2 signatures sur 500"
 
 
 def test_numbers_and_plurals_are_each_languages_own() -> None:

@@ -15,20 +15,15 @@ from importlib import resources
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.numbers import format_decimal
+
+from widget_server.domain.typography import french
 
 LOCALES = ("en", "fr")
 _BABEL = {"en": "en_CA", "fr": "fr_CA"}
 
 Entry = str | Mapping[str, str]
-
-
-def french_spaces(text: str) -> str:
-    """Canadian French typography: a no-break space before `:` and inside guillemets, a narrow one before `; ! ?`."""
-    text = re.sub(r"[ \u00a0]+:", "\u00a0:", text)
-    text = re.sub(r"[ \u00a0\u202f]+([;!?])", "\u202f\\1", text)
-    return re.sub(r"«[ \u00a0]*", "«\u00a0", re.sub(r"[ \u00a0]*»", "\u00a0»", text))
 
 
 def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Entry]]:
@@ -47,7 +42,7 @@ def _read(locale: str) -> dict[str, Entry]:
             catalogue.update(_flatten(tomllib.loads(file.read_text("utf-8")), file.name.removesuffix(".toml")))
     if locale == "fr":
         catalogue = {
-            key: french_spaces(text) if isinstance(text, str) else {k: french_spaces(v) for k, v in text.items()}
+            key: french(text) if isinstance(text, str) else {k: french(v) for k, v in text.items()}
             for key, text in catalogue.items()
         }
     return catalogue
@@ -101,13 +96,17 @@ def number(value: int, locale: str) -> str:
 
 
 def date(value: datetime, locale: str) -> str:
-    """ "June 20, 2026" or "20 juin 2026"."""
-    return format_date(value, format="long", locale=_babel(locale))
+    """ "June 20, 2026", "20 juin 2026", "1er juillet 2026"."""
+    written = format_date(value, format="long", locale=_babel(locale))
+    return re.sub(r"^1 ", "1er ", written) if locale == "fr" else written
 
 
 def date_and_time(value: datetime, locale: str) -> str:
-    """With the hour and "UTC"."""
-    return f"{format_datetime(value, format='d MMMM yyyy, HH:mm', locale=_babel(locale))} UTC"
+    """ "June 20, 2026, 13:05 UTC", "20 juin 2026 à 13 h 05 UTC"."""
+    if locale != "fr":
+        return f"{date(value, locale)}, {value:%H:%M} UTC"
+    minutes = f"\u00a0{value:%M}" if value.minute else ""
+    return f"{date(value, locale)} à {value.hour}\u00a0h{minutes} UTC"
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -17,6 +18,17 @@ def test_paragraphs_emphasis_and_links() -> None:
         "<p>One <em>two</em> <strong>three</strong>.</p>\n"
         '<p>See <a href="https://example.org/a?b=1&amp;c=2" rel="noopener">it</a>.</p>\n'
     )
+
+
+def test_french_sets_the_words_and_not_code_or_addresses() -> None:
+    source = "L'**été** : voir [l'eau](https://example.org/l'eau) `a ; l'b`, au Canada\n; ici « là\n».\n"
+    apart = "L’<strong>été</strong>\u00a0: voir "
+    link = '<a href="https://example.org/l\'eau" rel="noopener">l’eau</a>'
+    said = f"<p>{apart}{link} <code>a ; l'b</code>, au Canada\u202f; ici «\u00a0là\u00a0».</p>\n"
+    assert unescape(html(source, "fr")) == said
+    assert plain(source, "fr") == "L’été\u00a0: voir l’eau a ; l'b, au Canada\u202f; ici «\u00a0là\u00a0»."
+    assert "href': \"https://example.org/l'eau\"" in str(blocks(source, "fr"))
+    assert plain("Who : *l'un*\n; it") == "Who : l'un ; it"
 
 
 @pytest.mark.parametrize(

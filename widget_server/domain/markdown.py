@@ -1,4 +1,5 @@
-"""Markdown of the letter, its introduction and its outcome: as safe HTML, as blocks, as plain text.
+"""Markdown of the letter, its introduction and its outcome: as safe HTML, as blocks, as plain text. Each is set as its
+language is; code and addresses are left alone.
 
 One thing must stay true: raw HTML in the source never reaches a page as HTML, and every link is http,
 https or mailto.
@@ -13,6 +14,8 @@ from typing import Any
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from widget_server.domain.typography import french
 
 Block = dict[str, Any]
 """`{"type": …, "children": RUNS}`, flat: a reader who draws each as a paragraph loses nothing but looks.
@@ -34,9 +37,9 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 _parser = MarkdownIt("commonmark", {"html": False})
 
 
-def html(text: str, *, heading_level: int = 3) -> str:
+def html(text: str, locale: str = "en", *, heading_level: int = 3) -> str:
     """Safe HTML. The first heading level used in `text` becomes `heading_level`, which keeps the outline."""
-    tokens = _parser.parse(text)
+    tokens = _parsed(text, locale)
     _shift_headings(tokens, heading_level)
     for token in tokens:
         token.children = _without_images(token.children) if token.children else token.children
@@ -44,14 +47,14 @@ def html(text: str, *, heading_level: int = 3) -> str:
     return nh3.clean(rendered, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=set(_SCHEMES), link_rel="noopener")
 
 
-def blocks(text: str) -> list[Block]:
+def blocks(text: str, locale: str = "en") -> list[Block]:
     """The same as data, for a reader that builds its own elements."""
     found: list[Block] = []
     around: list[Token] = []  # the lists, items and quotes that we are in
     numbers: list[int] = []  # the next number of each list; 0 where it has bullets
     fresh = False  # whether the item that we are in has no block yet
     heading = 0
-    for token in _parser.parse(text):
+    for token in _parsed(text, locale):
         match token.type:
             case "bullet_list_open" | "ordered_list_open":
                 numbers.append(int(token.attrGet("start") or 1) if token.type[0] == "o" else 0)
@@ -88,9 +91,35 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def plain(text: str) -> str:
+def plain(text: str, locale: str = "en") -> str:
     """The words alone, blocks apart by a blank line: for descriptions and mails."""
-    return "\n\n".join(part for block in blocks(text) if (part := _plain_runs(block["children"]).strip()))
+    return "\n\n".join(part for block in blocks(text, locale) if (part := _plain_runs(block["children"]).strip()))
+
+
+def _parsed(text: str, locale: str) -> list[Token]:
+    tokens = _parser.parse(text)
+    if locale == "fr":
+        for token in tokens:
+            token.children = _typeset(token.children) if token.children else token.children
+    return tokens
+
+
+def _typeset(children: Sequence[Token]) -> list[Token]:
+    """The words as French sets them. A source may break its line before a `;`: no reader's line may, so that the break
+    becomes a space first."""
+    kept: list[Token] = []
+    for token in children:
+        text = " " if token.type == "softbreak" else token.content if token.type == "text" else None
+        if text is None:
+            kept.append(token)
+        elif kept and kept[-1].type == "text":
+            kept[-1].content += text
+        else:
+            kept.append(Token("text", "", 0, content=text))
+    for token in kept:
+        if token.type in ("text", "image"):
+            token.content = french(token.content)
+    return kept
 
 
 def _shift_headings(tokens: Sequence[Token], heading_level: int) -> None:
