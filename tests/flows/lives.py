@@ -353,19 +353,30 @@ async def holds(world: World) -> None:
     assert len(set(who)) == len(who), "a signer is counted once"
 
     places = {row["signer_hash"]: row for row in await db.all(select(signers).where(signers.c.letter_id == letter_id))}
-    for one in counted:
-        if one.signer_hash is not None:
-            place = places.get(one.signer_hash)
-            assert place is not None, "who counts holds a place"
-            assert (place["signature_id"], bool(place["rejected"])) == (one.id, False), "and it is theirs"
-    for place in places.values():
+    for hash_, place in places.items():
         holder = by_id.get(place["signature_id"])
         if place["rejected"]:
             assert holder is None or holder.status == "rejected", "only who was refused bars a place"
         elif holder is None:
-            assert place["signature_id"] in world.erased, "who is gone by their own wish holds no place"
+            assert place["signature_id"] in world.erased, "who is gone by their own wish has no place"
         else:
-            assert holder.counted or (place["alias"] and holder.status == "confirmed"), "who counts not holds none"
+            assert holder.status == "confirmed", "who waits, was refused or took it back has no place"
+        assert holder is None or place["alias"] or holder.signer_hash == hash_, "a place besides its own is marked"
+
+    def head_of(one: Signature) -> str | None:
+        """The one that counts, by the place of its signer."""
+        place = places.get(one.signer_hash or "")
+        if place is None or place["rejected"]:
+            return None
+        holder = by_id.get(place["signature_id"])
+        return (holder.repeat_of or holder.id) if holder else place["signature_id"]
+
+    for one in everything:
+        if one.signer_hash is None or one.status != "confirmed" or one.test:
+            continue
+        head = by_id.get(one.repeat_of or one.id)
+        if one.counted or (head is not None and head.address_hash != one.address_hash):
+            assert head_of(one) == (one.repeat_of or one.id), "the place leads to the one that counts"
 
     for one in everything:
         if one.status == "confirmed" and one.repeat_of is not None:

@@ -18,7 +18,7 @@ from widget_server.store.db import Db
 
 SERVERS = 3
 EXAMPLES = settings(
-    max_examples=int(__import__("os").environ.get("EX", "40")),
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     print_blob=True,

@@ -24,6 +24,7 @@ from widget_server.store.new_signatures import (
     WorkSpent,
     write_signatures,
 )
+from widget_server.store.places import bar_places
 from widget_server.store.plans import Ask, Do, Plan
 from widget_server.store.signatures import find_signature
 from widget_server.store.tables import signature_counts, signatures, spent_challenges
@@ -33,7 +34,7 @@ __all__ = ["ids", "ingest"]
 PENDING: dict[str, Any] = {"status": "pending", "confirmed_at": None}
 
 
-async def statements(db: Db, row: NewSignature) -> list[str]:
+async def statements(db: Db, row: NewSignature, extras: Extras = NO_EXTRAS) -> list[str]:
     """The statements that storing one signature takes, without their values."""
     seen: list[str] = []
 
@@ -47,7 +48,7 @@ async def statements(db: Db, row: NewSignature) -> list[str]:
         except StopIteration as end:
             return end.value
 
-    await db.transact(spied(write_signatures(db.engine, [(row, NO_EXTRAS)])))
+    await db.transact(spied(write_signatures(db.engine, [(row, extras)])))
     return seen
 
 
@@ -66,6 +67,25 @@ async def test_a_signature_that_is_set_aside_is_the_same_work(db: Db, ids: tuple
     honest = await statements(db, signature(letter_id, maple, "ann", **PENDING))
     for codes in ("blocked", "fast,not_shown"):
         assert await statements(db, signature(letter_id, maple, codes, quarantine=codes, **PENDING)) == re_rowed(honest)
+    refused = signature(letter_id, maple, "bob", **PENDING)
+    await statements(db, refused)
+    row = await find_signature(db, refused.id)
+    assert row is not None
+    async with db.write() as writer:
+        await bar_places(writer, row)
+    assert await statements(db, refused._replace(id=new_id())) == re_rowed(honest), "whoever was refused before"
+
+
+async def test_mending_one_that_is_set_aside_is_the_same_work(db: Db, ids: tuple[int, int, int]) -> None:
+    """Nor does it tell whether a block rule fits the address that was mistyped."""
+    letter_id, _, maple = ids
+    seen = []
+    for codes in (None, "blocked"):
+        wrong = signature(letter_id, maple, f"wrong {codes}", quarantine=codes, **PENDING)
+        await statements(db, wrong)
+        right = signature(letter_id, maple, f"right {codes}", **PENDING)
+        seen.append(await statements(db, right, Extras(replaces=wrong.id)))
+    assert seen[1] == re_rowed(seen[0])
 
 
 def re_rowed(seen: list[str]) -> list[str]:

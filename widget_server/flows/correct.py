@@ -23,11 +23,11 @@ from widget_server.domain.refusals import FieldError, Invalid
 from widget_server.domain.sign_form import read_corrections
 from widget_server.domain.signatures import Signature
 from widget_server.domain.signers import signer_hash
-from widget_server.flows.standing import household
+from widget_server.flows.standing import counts_for, household
 from widget_server.flows.turn import Turn, Turns
 from widget_server.store.audit import record
 from widget_server.store.pins import UNREVIEWED, is_vouched_for, ranks
-from widget_server.store.places import move_place, take_place
+from widget_server.store.places import set_beside, take_place
 from widget_server.store.signatures import lock_signatures, update_signature
 
 
@@ -101,11 +101,11 @@ async def _renamed(turn: Turn, signature: Signature, changed: Mapping[str, Any],
     if new == signature.signer_hash:
         return values
     if signature.status == "confirmed" and not signature.test:
-        holder = signature.repeat_of or signature.id
-        if await take_place(turn.writer, signature.letter_id, new, holder) is not None:
+        held = await take_place(turn.writer, signature.letter_id, new, signature.id)
+        own = signature.repeat_of or signature.id
+        if held is not None and (held.rejected or await counts_for(turn, held.signature_id) != own):
             raise Invalid([FieldError("organization", "signed_already")])
-        await move_place(turn.writer, signature.letter_id, signature.signer_hash, holder, signature.id, alias=True)
-        await move_place(turn.writer, signature.letter_id, new, holder, holder, alias=holder != signature.id)
+        await set_beside(turn.writer, signature)
     return {**values, "signer_hash": new}
 
 

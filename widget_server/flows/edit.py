@@ -26,9 +26,10 @@ from widget_server.domain.signatures import Kind, Signature
 from widget_server.domain.signers import signer_hash
 from widget_server.flows.by_staff import Staff, signatures_named
 from widget_server.flows.correct import change_shown, unreviewed
+from widget_server.flows.merge import was_merged
 from widget_server.flows.standing import household
 from widget_server.flows.turn import Turn, Turns
-from widget_server.store.places import leave_place, take_place
+from widget_server.store.places import leave_places, take_place
 from widget_server.store.signatures import update_signature
 
 EDIT = "signatures.edit"
@@ -136,8 +137,10 @@ async def _change_words(turn: Turn, signature: Signature, changed: Mapping[str, 
 async def _change_kind(turn: Turn, signature: Signature, changed: Mapping[str, Any], staff: Staff) -> None:
     new = replace(signature, **changed)
     home = await household(turn, signature)
-    if home.merged:
-        raise Problems([f"{one.id}: this is merged with {signature.id}; restore it first" for one in home.merged])
+    repeats = [one for one in home.mine if one.id != signature.id and one.status == "confirmed"]
+    merged = [*home.merged, *[one for one in repeats if await was_merged(turn, one)]]
+    if merged:
+        raise Problems([f"{one.id}: this is merged with {signature.id}; restore it first" for one in merged])
     values = {**changed, "sort_key": sort_key(new.display_name), "initiator_rank": None}
     if signature.listing != "hidden_by_staff":
         values["listing"] = listing_of(turn.letter.settings, new.kind, public=new.public, match=evidence(new))
@@ -150,6 +153,20 @@ async def _change_kind(turn: Turn, signature: Signature, changed: Mapping[str, A
     await unreviewed(turn, signature, staff.actor)
     if signature.quarantine is None:
         turn.tell(new, "signature.updated", status=signature.status)
+    for one in repeats:
+        await _go_along(turn, one, new, values)
+
+
+async def _go_along(turn: Turn, repeat: Signature, new: Signature, values: Mapping[str, Any]) -> None:
+    """What repeats it is the same signer's, and so of the same kind."""
+    own: dict[str, Any] = {
+        "kind": new.kind, "organization": new.organization,
+        "name": repeat.name or (new.name if new.kind == "individual" else None),
+        "signer_hash": values.get("signer_hash", repeat.signer_hash),
+    }  # fmt: skip
+    changed = replace(repeat, **own)
+    await update_signature(turn.writer, repeat.id, **own, sort_key=sort_key(changed.display_name))
+    turn.tell(changed, "signature.updated", status=repeat.status)
 
 
 async def _move_place(turn: Turn, signature: Signature, new: Signature) -> str:
@@ -161,5 +178,5 @@ async def _move_place(turn: Turn, signature: Signature, new: Signature) -> str:
         if held is not None:
             what = "was refused" if held.rejected else "is there already"
             raise Problems([f"kind: this signer's signature of kind {new.kind} {what}: {held.signature_id}"])
-        await leave_place(turn.writer, signature.letter_id, signature.signer_hash or "", signature.id)
+        await leave_places(turn.writer, signature)
     return moved

@@ -1,8 +1,8 @@
 """When staff merge signatures that are one organization's: the first one named counts, the others stand behind it.
 
 1. Read the ids; say of every wrong one why it cannot be: organizations, confirmed, under the same statement.
-2. All or nothing. Each of the others counts no longer, and neither do those that stood behind it; the first one holds
-   their places, so that whoever signs for one of them again is a repeat of it.
+2. All or nothing. Each of the others counts no longer, and neither do those that stood behind it; they keep their
+   places, so that whoever signs for one of them again is a repeat of the first one.
 3. Keep who did it, on both sides; destinations are told.
 
 Repeating it changes nothing; `flows/restore.py` undoes it.
@@ -16,11 +16,11 @@ from widget_server.domain.letters import Letter
 from widget_server.domain.refusals import Problems
 from widget_server.domain.signatures import Signature
 from widget_server.flows.by_staff import Done, Staff, signatures_named
-from widget_server.flows.standing import Household, household, stand_behind
+from widget_server.flows.standing import counts_for, household, stand_behind
 from widget_server.flows.turn import Turn, Turns
 from widget_server.store.audit import subjects_of
-from widget_server.store.places import find_place, move_place
-from widget_server.store.signatures import update_signature
+from widget_server.store.places import find_place
+from widget_server.store.signatures import find_signature, update_signature
 
 MERGE = "signatures.merge"
 
@@ -76,9 +76,7 @@ async def _merge(turn: Turn, one: Signature, head: Signature) -> None:
     home = await household(turn, one)
     if one.counted:
         turn.count(one, -1)
-    await stand_behind(
-        turn, [one, *(member for member in (*home.mine, *home.others) if member != one)], head, before=one
-    )
+    await stand_behind(turn, [one, *(member for member in (*home.mine, *home.others) if member != one)], head)
 
 
 async def was_merged(turn: Turn, signature: Signature) -> bool:
@@ -89,31 +87,29 @@ async def was_merged(turn: Turn, signature: Signature) -> bool:
         return False
     if signature.signer_hash is None:
         return True
-    place = await find_place(turn.writer, signature.letter_id, signature.signer_hash)
-    return place is not None and not place.rejected and place.signature_id == signature.repeat_of
+    holder_id = await _holder_id(turn, signature)
+    if holder_id is None or await counts_for(turn, holder_id) != signature.repeat_of:
+        return False
+    head = await find_signature(turn.writer, signature.repeat_of)
+    # Renamed since, what were two organizations of one mailbox may be one.
+    return head is None or await _holder_id(turn, head) != holder_id
 
 
 async def part(turn: Turn, signature: Signature) -> None:
-    """It counts by itself again, with its place and those that repeat it. `was_merged` before."""
+    """It counts by itself again, and with it go those who signed as the same one. `was_merged` before."""
     home = await household(turn, signature)
-    followers = await _followers(turn, home, signature)
-    head_id = signature.repeat_of or signature.id
-    if signature.signer_hash is not None:
-        await move_place(turn.writer, turn.letter.id, signature.signer_hash, head_id, signature.id, alias=False)
+    holder_id = await _holder_id(turn, signature)
     await update_signature(turn.writer, signature.id, repeat_of=None)
-    for one in followers:
-        await update_signature(turn.writer, one.id, repeat_of=signature.id)
-        if one.signer_hash is not None:  # signed under an earlier spelling
-            await move_place(turn.writer, turn.letter.id, one.signer_hash, head_id, signature.id, alias=True)
+    for one in home.mine:
+        if one.id != signature.id and holder_id is not None and await _holder_id(turn, one) == holder_id:
+            await update_signature(turn.writer, one.id, repeat_of=signature.id)
     turn.count(signature, 1)
     turn.tell(signature, "signature.updated", status=signature.status)
 
 
-async def _followers(turn: Turn, home: Household, signature: Signature) -> list[Signature]:
-    """What repeats it, from its own mailbox. What was merged from there by itself stays where it is, and where the one
-    that counts is of the same mailbox, so does all that was signed under another name."""
-    same = [one for one in home.mine if one.id not in (signature.id, home.head.id)]
-    if home.leads:
-        same = [one for one in same if one.signer_hash == signature.signer_hash]
-    merged = await subjects_of(turn.writer, turn.letter.id, MERGE, [one.id for one in same])
-    return [one for one in same if one.id not in merged]
+async def _holder_id(turn: Turn, signature: Signature) -> str | None:
+    """Who has the place of its signer."""
+    if signature.signer_hash is None:
+        return None
+    place = await find_place(turn.writer, signature.letter_id, signature.signer_hash)
+    return None if place is None or place.rejected else place.signature_id

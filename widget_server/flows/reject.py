@@ -22,6 +22,7 @@ from widget_server.flows.by_staff import Staff, signatures_named
 from widget_server.flows.standing import household, leave
 from widget_server.flows.turn import Turn, Turns
 from widget_server.store.db import Db
+from widget_server.store.places import hand_over
 from widget_server.store.rejections import Rejection, add_to_rejection, candidates, insert_rejection, last_seq
 from widget_server.store.signatures import lock_signatures, update_signature
 
@@ -167,6 +168,7 @@ async def _reject_one(turn: Turn, signature: Signature, rejection_id: str, touch
     if signature.id == going[0].id:
         promoted = await leave(turn, home, barred=True)
     else:  # it repeats another one, which stays, and with it the place
+        await hand_over(turn.writer, signature, going[0])
         going = [signature]
     for one in going:
         await update_signature(

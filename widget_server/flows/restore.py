@@ -20,13 +20,13 @@ from widget_server.domain.refusals import Problems
 from widget_server.domain.signatures import Signature
 from widget_server.flows.by_staff import Staff, signatures_named
 from widget_server.flows.merge import part, was_merged
-from widget_server.flows.standing import Household, count_in, household, seniority
+from widget_server.flows.standing import Household, claim_back, household, seniority, settle_in
 from widget_server.flows.turn import Turn, Turns
 from widget_server.store.db import Db
 from widget_server.store.pins import is_vouched_for
-from widget_server.store.places import find_place, leave_place, lift_bar
+from widget_server.store.places import leave_places, lift_bars
 from widget_server.store.rejections import Rejection, find_rejection, mark_undone, rejected_in
-from widget_server.store.signatures import find_signature, lock_signatures, update_signature, withdrew_since
+from widget_server.store.signatures import lock_signatures, update_signature, withdrew_since
 
 RESTORE = "signatures.restore"
 BATCH = 200
@@ -112,15 +112,10 @@ async def _take_back_in(turn: Turn, signature: Signature) -> set[str]:
     assert signature.rejected_at is not None, "it was rejected at some time"
     if await withdrew_since(turn.writer, signature, signature.rejected_at):
         raise Problems(["its signer has withdrawn since"])
-    first = group[0]
-    if first.rejected_from == "pending":
-        if first.signer_hash is not None:
-            await leave_place(turn.writer, first.letter_id, first.signer_hash, first.id)
-        head_id = None
-    else:
-        head_id = await _counts_again(turn, home, first, group)
+    first, head_id = group[0], None
     for one in group:
-        repeat_of = head_id if one is first else head_id or first.id
+        repeat_of = await _settle_again(turn, home, one, head_id if one.kind == first.kind else None)
+        head_id = head_id or repeat_of or first.id
         await update_signature(
             turn.writer,
             one.id,
@@ -141,29 +136,23 @@ def _rejected_together(home: Household, signature: Signature) -> list[Signature]
     return sorted(group, key=lambda one: (one.id != home.head.id, *seniority(one)))
 
 
-async def _counts_again(turn: Turn, home: Household, first: Signature, group: Sequence[Signature]) -> str | None:
-    """None where `first` counts; else the id of the one that counts for it."""
-    head_id = await _head_for(turn, home, first)
-    if head_id is None:
-        head_id = (await count_in(turn, first, vouched=True)).first_id
-    for one in group:
-        if one.signer_hash is not None:
-            await lift_bar(turn.writer, one.letter_id, one.signer_hash, one.id, head_id or first.id)
-    return head_id
-
-
-async def _head_for(turn: Turn, home: Household, first: Signature) -> str | None:
-    """The one that it stood behind, if that still counts and nobody has signed in its place."""
-    head = home.head
-    if head.id == first.id or not head.counted or head.kind != first.kind:
+async def _settle_again(turn: Turn, home: Household, one: Signature, head_id: str | None) -> str | None:
+    """Which one counts for it from now on; None where it waits, or counts itself. `head_id`: the one that counts for
+    those that were rejected with it."""
+    if one.rejected_from == "pending":
+        await leave_places(turn.writer, one)
         return None
-    if first.signer_hash is None:
-        return head.id
-    place = await find_place(turn.writer, first.letter_id, first.signer_hash)
-    if place is None or place.signature_id == head.id or place.rejected:
-        return head.id
-    holder = await find_signature(turn.writer, place.signature_id)
-    return place.signature_id if holder is None else holder.repeat_of or holder.id
+    await lift_bars(turn.writer, one)
+    await claim_back(turn, one, [home.head])
+    standing = await settle_in(turn, one, vouched=True)
+    if standing.first_id is not None:  # somebody has signed in its place
+        return standing.first_id
+    head = home.head
+    if head_id is None and head.id != one.id and head.counted and head.kind == one.kind:
+        head_id = head.id  # the one that it stood behind counts yet
+    if head_id is None:
+        turn.count(one, 1)
+    return head_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@
 2. Lock the destinations, then the deliveries: both in a fixed order, so that two dispatchers cannot deadlock.
 3. A delivery that is no longer there, or no longer ours to judge, is left alone: a success counts whoever
    holds the lease by now, a failure only for whoever does.
-4. Write an attempt row and the new state of each.
+4. Write an attempt row and the new state of each. What a receiver said is not kept where its signer was erased
+   meanwhile, or where it was told that a consent has ended: it may quote the address.
 5. Where the mail that asks to confirm has arrived, promise one reminder, unless the mailbox has had it.
-6. Let each destination fare accordingly; what its owner must hear of becomes an event.
+6. Let each destination fare accordingly; what its owner must hear of becomes an event, and a mail.
 
 All of it in the caller's one transaction.
 """
@@ -21,11 +22,20 @@ from widget_server.domain.deliveries import after_attempt
 from widget_server.domain.ids import new_id
 from widget_server.domain.mails import REMIND_AFTER
 from widget_server.store.db import Writer
-from widget_server.store.deliveries import Settlement, standing, write_attempts, write_settlements, write_told
+from widget_server.store.deliveries import (
+    Settlement,
+    Stands,
+    standing,
+    write_attempts,
+    write_notes,
+    write_settlements,
+    write_told,
+)
 from widget_server.store.destinations import Faring, hold, set_health
 from widget_server.store.events import EventRow, insert_events
 from widget_server.store.mail_quotas import is_taken
 from widget_server.store.mails import MailEnd, NewMail, forget_who_asked, mark_refused, promise_mails
+from widget_server.store.owner_mails import promise_owner_mails
 
 
 async def settle(writer: Writer, settlements: Sequence[Settlement], now: datetime, *, counts: bool = True) -> int:
@@ -36,9 +46,10 @@ async def settle(writer: Writer, settlements: Sequence[Settlement], now: datetim
     farings = await hold(writer, destinations) if destinations else {}
     stands = await standing(writer, sorted({one.delivery_id for one in settlements}))
     known = [one for one in settlements if one.delivery_id in stands]
-    await write_attempts(writer, known)
+    await write_attempts(writer, known, stands)
     await write_told(writer, known)
-    applied = [one for one in known if _applies(one, *stands[one.delivery_id])]
+    await write_notes(writer, known)
+    applied = [one for one in known if _applies(one, stands[one.delivery_id])]
     await write_settlements(writer, applied, now)
     await forget_who_asked(writer, [one.delivery_id for one in applied if one.mail and one.verdict.status != "pending"])
     await _remind(writer, [one.mail for one in applied if one.mail and one.verdict.status == "delivered"], now)
@@ -55,6 +66,8 @@ async def settle(writer: Writer, settlements: Sequence[Settlement], now: datetim
         if health != faring.health:
             await set_health(writer, destination_id, health)
     await insert_events(writer, events)
+    if events:
+        await promise_owner_mails(writer, events, now)
     return len(events)
 
 
@@ -74,8 +87,8 @@ async def _remind(writer: Writer, mails: Sequence[MailEnd], now: datetime) -> No
     await promise_mails(writer, promised)
 
 
-def _applies(one: Settlement, status: str, lease: str | None) -> bool:
-    return status == "pending" and (one.verdict.status == "delivered" or lease == one.lease)
+def _applies(one: Settlement, now: Stands) -> bool:
+    return now.status == "pending" and (one.verdict.status == "delivered" or now.lease == one.lease)
 
 
 def _event(type_: str, faring: Faring, one: Settlement, now: datetime) -> EventRow:

@@ -12,7 +12,16 @@ from datetime import UTC, datetime
 
 from widget_server.domain.signatures import Signature
 from widget_server.flows.turn import Turn
-from widget_server.store.places import bar_place, hold_places, leave_place, move_place, take_over, take_place
+from widget_server.store.places import (
+    bar_places,
+    find_place,
+    hand_over_aliases,
+    hold_places,
+    leave_places,
+    own_place,
+    take_over,
+    take_place,
+)
 from widget_server.store.signatures import find_signature, lock_repeats, lock_signatures, update_signature
 
 
@@ -30,23 +39,33 @@ class Standing:
 
 
 async def count_in(turn: Turn, signature: Signature, *, vouched: bool = False) -> Standing:
-    """Takes the signer's place, so that the signature counts, unless it is taken. The place decides, nobody looks
-    first. `vouched`: a coordinator has found it good, so one that a refused signature barred is taken all the same."""
+    """Takes the signer's place, so that the signature counts, unless it is taken. `vouched` as in `settle_in`."""
+    standing = await settle_in(turn, signature, vouched=vouched)
+    if standing.counts:
+        turn.count(signature, 1)
+    return standing
+
+
+async def settle_in(turn: Turn, signature: Signature, *, vouched: bool = False) -> Standing:
+    """Takes the signer's place if it is free; counts nothing yet. The place decides, nobody looks first. `vouched`: a
+    coordinator has found the signature good, so a place that a refused one bars is taken all the same."""
     writer, letter_id = turn.writer, signature.letter_id
     if signature.signer_hash is None:  # gathered on paper, without an address: nobody can sign it again
-        turn.count(signature, 1)
         return Standing()
     held = await take_place(writer, letter_id, signature.signer_hash, signature.id)
     if held is not None and held.rejected:
         if not vouched:
             return Standing(barred=True)
         if await take_over(writer, letter_id, signature.signer_hash, signature.id):
-            held = None
-    if held is None:
-        turn.count(signature, 1)
-        return Standing()
-    holder = await find_signature(writer, held.signature_id)
-    return Standing(held.signature_id if holder is None or holder.repeat_of is None else holder.repeat_of)
+            return Standing()
+    return Standing() if held is None else Standing(await counts_for(turn, held.signature_id))
+
+
+async def counts_for(turn: Turn, holder_id: str) -> str:
+    """The one that counts for whoever has a place: itself, or the one that it stands behind. It may be gone: who is
+    erased by staff counts on as a number."""
+    holder = await find_signature(turn.writer, holder_id)
+    return holder_id if holder is None or holder.repeat_of is None else holder.repeat_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +104,12 @@ async def household(turn: Turn, signature: Signature) -> Household:
     head_id = signature.repeat_of or signature.id
     if signature.repeat_of is not None:
         head = (await lock_signatures(writer, signature.letter_id, [head_id])).get(head_id, signature)
-    for one in {head.id: head, signature.id: signature}.values():
-        if one.signer_hash is not None:
-            # Before the repeats: whoever is confirming one has the place, and has told us of it once we get it.
-            await hold_places(writer, one.letter_id, one.signer_hash, one.id)
-    everybody = {one.id: one for one in (head, *await lock_repeats(writer, head_id))}
+    repeats = await lock_repeats(writer, head_id)
+    if writer.engine == "postgresql":
+        # Whoever is confirming a repeat has a place of these, and has told us of it once we get it.
+        await hold_places(writer, [head, signature, *repeats])
+        repeats = await lock_repeats(writer, head_id)
+    everybody = {one.id: one for one in (head, *repeats)}
     mine = tuple(one for one in everybody.values() if one.id == signature.id or _same_mailbox(one, signature))
     return Household(head, mine, tuple(one for one in everybody.values() if one not in mine))
 
@@ -103,40 +123,49 @@ def _same_mailbox(one: Signature, other: Signature) -> bool:
 async def leave(turn: Turn, home: Household, *, barred: bool = False) -> str | None:
     """Whoever signed as `mine` no longer counts, and may sign again unless `barred`. Where others signed for the same
     organization, one of them counts from now on; gives its id. Call it before the rows of `mine` change."""
-    writer, head = turn.writer, home.head
-    promoted = await step_down(turn, home) if home.leads and head.counted else None
+    promoted = await step_down(turn, home)
+    stays = promoted or (None if home.leads else home.head)
     for one in home.standing:
-        if one.signer_hash is None or one.test:
+        if one.test:
             continue
-        if not barred:
-            await leave_place(writer, one.letter_id, one.signer_hash, one.id, head.id)
-        elif one == head or not home.leads:
-            await bar_place(writer, one.letter_id, one.signer_hash, one.id, head.id)
-    return promoted
+        if one.signer_hash is None and stays is not None:  # without a signer of its own, whatever it has is others'
+            await hand_over_aliases(turn.writer, one, stays)
+        await (bar_places if barred else leave_places)(turn.writer, one)
+    return None if promoted is None else promoted.id
 
 
-async def step_down(turn: Turn, home: Household) -> str | None:
-    """The head counts no longer. The first of the others does, if there are any, and the rest stand behind it; gives
-    its id. The places of the head's own mailbox stay as they are."""
-    turn.count(home.head, -1)
-    for new in sorted(home.merged, key=seniority):
-        if new.signer_hash is None or await move_place(
-            turn.writer, new.letter_id, new.signer_hash, home.head.id, new.id, alias=False
-        ):
-            break
-    else:
+async def step_down(turn: Turn, home: Household) -> Signature | None:
+    """None of `mine` counts any longer. If one of them did, the first of the others does, if there are any, and the
+    rest stand behind it; gives it. What `mine` have of others' places is theirs; their own stay as they are."""
+    writer, head = turn.writer, home.head
+    for one in home.merged:
+        await claim_back(turn, one, home.mine)
+    if not home.leads or not head.counted:
         return None
-    await update_signature(turn.writer, new.id, repeat_of=None)
+    turn.count(head, -1)
+    if not home.merged:
+        return None
+    new = min(home.merged, key=seniority)
+    await update_signature(writer, new.id, repeat_of=None)
+    await stand_behind(turn, [one for one in home.others if one.id != new.id], new)
     turn.count(new, 1)
     turn.tell(new, "signature.updated", status=new.status)
-    await stand_behind(turn, [one for one in home.others if one.id != new.id], new, before=home.head)
-    return new.id
+    return new
 
 
-async def stand_behind(turn: Turn, signatures: Iterable[Signature], head: Signature, *, before: Signature) -> None:
-    """From now on `head` counts for them and holds their places, which `before` did. Those that have ended hold none;
-    they come along, so that one which is restored finds its way."""
+async def claim_back(turn: Turn, one: Signature, holders: Iterable[Signature]) -> None:
+    """Its signer's place, which one of `holders` has besides its own: from a signature that was erased, or refused,
+    before this one."""
+    if one.signer_hash is None:
+        return
+    place = await find_place(turn.writer, one.letter_id, one.signer_hash)
+    for holder in holders:
+        if place is not None and place.signature_id == holder.id and holder.signer_hash != one.signer_hash:
+            await own_place(turn.writer, one, holder.id)
+
+
+async def stand_behind(turn: Turn, signatures: Iterable[Signature], head: Signature) -> None:
+    """From now on `head` counts for them. Those that have ended come along, so that one which is restored finds its
+    way."""
     for one in signatures:
         await update_signature(turn.writer, one.id, repeat_of=head.id)
-        if one.status == "confirmed" and one.signer_hash is not None:
-            await move_place(turn.writer, one.letter_id, one.signer_hash, before.id, head.id, alias=True)

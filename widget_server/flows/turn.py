@@ -22,6 +22,7 @@ from widget_server.store.db import Db, Writer
 from widget_server.store.events import EventRow, insert_events
 from widget_server.store.new_signatures import raise_counts
 from widget_server.store.revisions import bump_letter
+from widget_server.store.signatures import signatures_at
 from widget_server.store.told import Ending, Told, told_of_address, write_endings
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Turn:
     now: datetime
     _events: list[EventRow] = field(default_factory=list)
     _counts: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    _ended: set[tuple[str, Purpose]] = field(default_factory=set)
 
     def tell(self, signature: Signature, type_: str, **moment: Any) -> str:
         """An event about `signature`, with facts of this moment; gives its id."""
@@ -86,14 +88,39 @@ class Turn:
     ) -> None:
         if signature.email is None:
             return
+        self._ended |= {(signature.id, purpose) for purpose in given}
         told = [
             one
             for one in await told_of_address(self.writer, signature.id)
             if (everywhere and one.address) or _concerns(one, signature, given)
         ]
+        if told:
+            kept = await self._by_another(signature)
+            told = [one for one in told if one.destination_id not in kept]
         sealed = self.vault.seal({"email": signature.email}) if told else ""
         endings = [Ending(new_id(), event_id, one.destination_id, one.kind, sealed) for one in told]
         await write_endings(self.writer, signature.id, endings, self.now)
+
+    async def _by_another(self, signature: Signature) -> set[str]:
+        """Destinations that have the same address by another signature as well, whose consent stands: they keep it, and
+        hear of the end when that one ends."""
+        found: set[str] = set()
+        if signature.email is None or signature.address_hash is None:
+            return found
+        address = signature.email.lower()  # written in another way, it is another address on a list
+        for other in await signatures_at(self.writer, signature.letter_id, signature.address_hash, hold=True):
+            in_force = other.status == "confirmed" and not other.test and other.quarantine is None
+            if other.id == signature.id or not in_force or other.email is None or other.email.lower() != address:
+                continue
+            standing = [
+                purpose
+                for purpose, column in FIELDS.items()
+                if getattr(other, column) and (other.id, purpose) not in self._ended
+            ]
+            if standing:
+                told = await told_of_address(self.writer, other.id)
+                found |= {one.destination_id for one in told if one.address and _concerns(one, other, standing)}
+        return found
 
     def record(
         self,

@@ -16,22 +16,26 @@ _s = signatures.c
 @dataclass(frozen=True, slots=True)
 class InWaiting:
     """`confirmation`: signatures whose link nobody has pressed; `address_refused`: those of them that a mail server
-    refused for good; `never_confirmed`: erased, since nobody did in time. `quarantine` and `review` wait for staff."""
+    refused for good; `never_confirmed`: erased, since nobody did in time. `quarantine` and `review` wait for staff;
+    `quarantine_confirmed`: those of them whose link was pressed."""
 
     confirmation: int
     address_refused: int
     never_confirmed: int
     quarantine: int
+    quarantine_confirmed: int
     review: int
 
 
 async def in_waiting(db: Db, letter_id: int) -> InWaiting:
     pending = and_(_s.status == "pending", _s.quarantine.is_(None))
+    held = and_(_s.status == "pending", _s.quarantine.is_not(None))
     row = await db.one(
         select(
             _number(pending).label("confirmation"),
             _number(and_(pending, _s.mail_refused_at.is_not(None))).label("address_refused"),
-            _number(and_(_s.status == "pending", _s.quarantine.is_not(None))).label("quarantine"),
+            _number(held).label("quarantine"),
+            _number(and_(held, _s.address_confirmed_at.is_not(None))).label("quarantine_confirmed"),
             _number(and_(_s.status == "confirmed", _s.listing == "awaiting_review", _s.repeat_of.is_(None))).label(
                 "review"
             ),

@@ -19,7 +19,6 @@ from widget_server.store.new_signatures import (
     Extras,
     NewSignature,
     Stored,
-    WorkSpent,
     write_signatures,
 )
 
@@ -59,7 +58,7 @@ class Ingest:
 
     async def add(self, signature: NewSignature, extras: Extras = NO_EXTRAS) -> Stored:
         """Waits until it is durable. Raises `Unavailable` when it cannot be now, `WorkSpent` when its proof of work had
-        bought another; nothing is stored then."""
+        bought another, `IdTaken` when another letter has the `id`; nothing is stored then."""
         if not self.running or len(self._waiting) >= self._max_queue:
             raise Unavailable(retry_after_seconds=RETRY_AFTER_SECONDS)
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
@@ -95,7 +94,7 @@ class Ingest:
         else:
             for (_, future), result in zip(batch, stored, strict=True):
                 with suppress(asyncio.InvalidStateError):  # its client has gone; the signature is stored all the same
-                    if isinstance(result, WorkSpent):
+                    if isinstance(result, Exception):
                         future.set_exception(result)
                     else:
                         future.set_result(result)

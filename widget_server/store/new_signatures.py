@@ -16,9 +16,9 @@ from widget_server.domain.consents import ConsentRecord
 from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Counts
 from widget_server.domain.signatures import HONEYPOT, REJECTED_BEFORE, Kind, Listing, Status
+from widget_server.domain.suspicion import mended
 from widget_server.store.claims import Repeat, claim_places, mark_repeats
 from widget_server.store.consents import consent_steps
-from widget_server.store.events import event_steps
 from widget_server.store.letters import counts_by_letter
 from widget_server.store.mails import mail_steps, mail_to
 from widget_server.store.plans import Ask, Do, Engine, Plan, instant, marks
@@ -77,9 +77,11 @@ class ProofOfWork:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What comes with a signature besides its row. `replaces`: the id of a pending one whose address was mistyped."""
+    """What comes with a signature besides its row. `replaces`: the id of a pending one whose address was mistyped;
+    `weighed` as in `domain/suspicion.py`."""
 
     replaces: str | None = None
+    weighed: bool = True
     work: ProofOfWork | None = None
     consents: tuple[ConsentRecord, ...] = ()
 
@@ -90,6 +92,10 @@ Arrival = tuple[NewSignature, Extras]
 
 class WorkSpent(Exception):
     """The proof of work had bought a signature already. Nothing was stored."""
+
+
+class IdTaken(Exception):
+    """Another letter has a signature of this `id`. Nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ _ROW = f"({', '.join('?' * len(NewSignature._fields))})"
 _NO_COUNTS = Counts()
 
 
-def write_signatures(engine: Engine, batch: Sequence[Arrival]) -> Plan[list[Stored | WorkSpent]]:
+def write_signatures(engine: Engine, batch: Sequence[Arrival]) -> Plan[list[Stored | WorkSpent | IdTaken]]:
     """The plan that writes a batch; the results come in the batch's order.
 
     1. Quarantine those whose signer was refused before; take out the pending ones that they mend.
@@ -128,8 +134,7 @@ def write_signatures(engine: Engine, batch: Sequence[Arrival]) -> Plan[list[Stor
         if more is not NO_EXTRAS:
             extras.setdefault(signature.id, more)
     yield from _quarantine_the_rejected(by_id)
-    if extras:
-        yield from _replace(engine, by_id, extras)
+    withdrawn = (yield from _replace(engine, by_id, extras)) if extras else []
     rows = [by_id[id_] for id_ in sorted(by_id)]
     new = yield from _insert(engine, rows)
     spent = (yield from _spend(engine, new, extras)) if extras else set[str]()
@@ -147,22 +152,27 @@ def write_signatures(engine: Engine, batch: Sequence[Arrival]) -> Plan[list[Stor
     if extras:
         said = [row.id for row in fresh if row.id in extras and row.id not in repeats]
         yield from consent_steps(engine, [one for id_ in said for one in extras[id_].consents])
+    told = [*withdrawn, *_told(engine, fresh, {row.id for row in counted}, repeats)]
     mails = [mail_to(row.id, row.letter_id, row.partner_id, row.created_at) for row in fresh if _is_mailed(row)]
-    yield from mail_steps(engine, mails, _told(engine, fresh, {row.id for row in counted}, repeats))
+    yield from mail_steps(engine, mails, told)
     yield from _count(counted)
     counts = yield from _counts(sorted({row.letter_id for row in rows}))
     earlier = yield from _earlier([row.id for row in rows if row.id not in new and row.id not in spent])
-    results: list[Stored | WorkSpent] = []
+    results: list[Stored | WorkSpent | IdTaken] = []
     for signature, _ in batch:
         row = by_id[signature.id]
         if row.id in spent:
             results.append(WorkSpent())
             continue
-        status, statement, quarantined = earlier.get(row.id) or (
+        letter_id, status, statement, quarantined = earlier.get(row.id) or (
+            row.letter_id,
             row.status,
             row.statement,
             bool(row.quarantine),
         )
+        if letter_id != signature.letter_id:
+            results.append(IdTaken())
+            continue
         is_new = row.id in new
         new.discard(row.id)  # the same id again in this batch is a repeat of the request
         total = counts.get(row.letter_id, _NO_COUNTS)
@@ -219,9 +229,10 @@ def _set_aside(by_id: dict[str, NewSignature], ids: Iterable[str]) -> Plan[None]
         )
 
 
-def _replace(engine: Engine, by_id: dict[str, NewSignature], extras: Mapping[str, Extras]) -> Plan[None]:
+def _replace(engine: Engine, by_id: dict[str, NewSignature], extras: Mapping[str, Extras]) -> Plan[list[object]]:
     """Takes out the pending signatures that were mended: an address that was mistyped is somebody else's. One that is
-    no longer pending stays. Whoever was in quarantine stays there under the other address."""
+    no longer pending stays. Whoever was in quarantine for more than that address stays there under the other one. Gives
+    the cells of the events: of one in quarantine nobody had heard."""
     cells: list[object] = []
     for id_, more in sorted(extras.items()):
         row = by_id[id_]
@@ -234,12 +245,12 @@ def _replace(engine: Engine, by_id: dict[str, NewSignature], extras: Mapping[str
         )
         for partner_id, quarantine, test in gone:
             yield Do("DELETE FROM consents WHERE signature_id = ?", (more.replaces,))
-            if quarantine is not None:
-                by_id[id_] = row._replace(quarantine=row.quarantine or quarantine, status="pending", confirmed_at=None)
-                continue
-            at, moment = instant(engine, row.created_at), _FACTS["withdrawn", bool(test)]
-            cells += (new_id(), "signature.withdrawn", row.letter_id, partner_id, more.replaces, moment, at, None)
-    yield from event_steps(cells)
+            if quarantine is None:
+                at, moment = instant(engine, row.created_at), _FACTS["withdrawn", bool(test)]
+                cells += (new_id(), "signature.withdrawn", row.letter_id, partner_id, more.replaces, moment, at, None)
+            elif codes := mended(quarantine, row.quarantine, weighed=more.weighed):
+                by_id[id_] = row._replace(quarantine=codes, status="pending", confirmed_at=None)
+    return cells
 
 
 def _spend(engine: Engine, new: set[str], extras: Mapping[str, Extras]) -> Plan[set[str]]:
@@ -312,8 +323,9 @@ def _counts(letter_ids: Sequence[int]) -> Plan[dict[int, Counts]]:
     return counts_by_letter((yield Ask(sql, letter_ids)))
 
 
-def _earlier(ids: Sequence[str]) -> Plan[dict[str, tuple[Status, str, bool]]]:
+def _earlier(ids: Sequence[str]) -> Plan[dict[str, tuple[int, Status, str, bool]]]:
+    """Letter, status, statement and whether it is quarantined, by id."""
     if not ids:
         return {}
-    sql = f"SELECT id, status, statement, quarantine FROM signatures WHERE id IN ({marks(ids)})"  # noqa: S608
-    return {str(row[0]): (row[1], row[2], row[3] is not None) for row in (yield Ask(sql, ids))}
+    sql = f"SELECT id, letter_id, status, statement, quarantine FROM signatures WHERE id IN ({marks(ids)})"  # noqa: S608
+    return {str(row[0]): (row[1], row[2], row[3], row[4] is not None) for row in (yield Ask(sql, ids))}

@@ -54,6 +54,7 @@ class Wanted:
     listing: Listing | None = None
     partner_id: int | None = None
     quarantined: bool | None = None
+    address_confirmed: bool | None = None
     kind: Kind | None = None
     text: str | None = None
     address_hash: str | None = None
@@ -156,8 +157,9 @@ def _condition(wanted: Wanted) -> ColumnElement[bool]:
     ):
         if value is not None:
             conditions.append(column == value)
-    if wanted.quarantined is not None:
-        conditions.append(c.quarantine.is_not(None) if wanted.quarantined else c.quarantine.is_(None))
+    for column, there in ((c.quarantine, wanted.quarantined), (c.address_confirmed_at, wanted.address_confirmed)):
+        if there is not None:
+            conditions.append(column.is_not(None) if there else column.is_(None))
     if wanted.text is not None:
         conditions.append(_mentions(wanted.text, wanted.address_hash))
     return and_(*conditions)

@@ -277,11 +277,12 @@ signers = Table(
     Index("ix_signers_alias", "signature_id", sqlite_where=text("alias"), postgresql_where=text("alias")),
     sqlite_with_rowid=False,
 )
-"""Who has signed already: one row a signer whose signature counts. The index decides, nobody looks first.
+"""Who has signed already: one row a signer, with the signature that took the place. The index decides, nobody looks
+first.
 
-`rejected`: the signature was refused, and whatever comes from this signer next is quarantined. `alias`: a further hash
-of the same signer, from before a name was corrected. A row outlives a signature that staff erased, so that nobody
-counts twice."""
+`rejected`: that signature was refused, and whatever comes from this signer next is quarantined. `alias`: one that the
+signature has besides its own, from before a name was corrected, or of one behind it that was erased. A row outlives a
+signature that staff erased, so that nobody counts twice."""
 
 remainders = Table(
     "remainders",
@@ -435,11 +436,22 @@ destinations = Table(
     Column("told_at", Instant),
     Column("tested_at", Instant),
     Column("created_at", Instant, nullable=False),
+    Column("kept", Text),
+    Column("renewal", Id),
+    Column("renewing_until", Instant),
+    Column("sampled_at", Instant),
+    Column("sampled", Integer, nullable=False, server_default="0"),
+    Column("sampled_ill", Integer, nullable=False, server_default="0"),
+    Column("rests", Integer, nullable=False, server_default="0"),
+    Column("after_seq", _seq),
     Index("ix_destinations_letter", "letter_id"),
 )
 """`sealed`: URL, options and secrets, encrypted with the settings' keys. `not_before`: no send sooner (pace,
 `Retry-After`). `first_failed_at`: the first failure since the last success. `told_at`: when its owner was last told of
-a delivery that gave up. `tested_at`: when a chat kind last got a test signature, of which it takes one a minute."""
+a delivery that gave up. `tested_at`: when a chat kind last got a test signature, of which it takes one a minute.
+`kept`: what its integration keeps (tokens that are renewed), encrypted; `renewal` is the lease of whoever renews it,
+until `renewing_until`. `sampled`, `sampled_ill`: results since `sampled_at`, and those of them that failed; `rests`:
+how often in a row it was given a rest because of them. `after_seq`: the last event before it was added."""
 
 deliveries = Table(
     "deliveries",
@@ -459,6 +471,8 @@ deliveries = Table(
     Column("finished_at", Instant),
     Column("told_address", Boolean, nullable=False, server_default=false()),
     Column("sealed", Text),
+    Column("doubtful", Boolean, nullable=False, server_default=false()),
+    Column("note", Text),
     UniqueConstraint("event_id", "destination_id"),
     Index(
         "ix_deliveries_due",
@@ -469,7 +483,8 @@ deliveries = Table(
     ),
 )
 """`told_address`: an attempt carried the signer's address, so that its receiver must hear when the consent ends.
-`sealed`: the address that such an end carries, encrypted, until the delivery is over. A mail to a signer has no
+`sealed`: the address that such an end carries, encrypted, until the delivery is over. `doubtful`: an attempt may have
+arrived without our hearing of it. `note`: what its integration keeps between attempts, encrypted. A mail has no
 destination."""
 
 attempts = Table(
@@ -485,6 +500,27 @@ attempts = Table(
     Column("response", Text),
     Index("ix_attempts_delivery", "delivery_id", "started_at"),
 )
+
+scripts = Table(
+    "scripts",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("kept_at", Instant, nullable=False),
+)
+"""Every script that a server of ours has given out under its hash, `name.hash.js`, compressed with Brotli: a page that
+pinned it gets the same bytes for ever, from whichever server and version."""
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("partner_id", _seq, ForeignKey("partners.id"), primary_key=True),
+    Column("origin", String(300), primary_key=True),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+)
+"""On which sites a partner's widget was loaded: their origins, as browsers named them, and nothing of who loaded it."""
 
 revisions = Table(
     "revisions",

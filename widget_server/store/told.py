@@ -88,17 +88,22 @@ async def received_by(writer: Writer, signature_ids: Sequence[str]) -> list[Rece
 
 async def forget_deliveries(writer: Writer, signature_ids: Sequence[str], reason: str, at: datetime) -> int:
     """Cancels what still waits about erased signatures, but for the ends that carry an address; forgets what receivers
-    answered, which may quote what they were sent. Gives the number of deliveries cancelled."""
+    answered, which may quote what they were sent (in this order: whoever writes an answer holds its delivery). Gives
+    the number of deliveries cancelled."""
     marks = ", ".join("?" * len(signature_ids))
     about = f"event_id IN (SELECT id FROM events WHERE signature_id IN ({marks}))"  # noqa: S608
+    cancelled = await writer.raw(
+        "UPDATE deliveries SET status = 'cancelled', last_error = ?, finished_at = ?, next_attempt_at = NULL,"  # noqa: S608
+        f" lease = NULL, leased_until = NULL WHERE status = 'pending' AND sealed IS NULL AND {about} RETURNING id",
+        (reason, writer.instant(at), *signature_ids),
+    )
     await writer.raw(
         f"UPDATE attempts SET response = NULL WHERE delivery_id IN (SELECT id FROM deliveries WHERE {about})"  # noqa: S608
         " AND response IS NOT NULL",
         list(signature_ids),
     )
-    cancelled = await writer.raw(
-        "UPDATE deliveries SET status = 'cancelled', last_error = ?, finished_at = ?, next_attempt_at = NULL,"  # noqa: S608
-        f" lease = NULL, leased_until = NULL WHERE status = 'pending' AND sealed IS NULL AND {about} RETURNING id",
-        (reason, writer.instant(at), *signature_ids),
+    await writer.raw(
+        f"UPDATE deliveries SET note = NULL WHERE note IS NOT NULL AND sealed IS NULL AND {about}",  # noqa: S608
+        list(signature_ids),
     )
     return len(cancelled)
