@@ -9,7 +9,7 @@ import pytest
 
 from tests.domain.test_sign_form import PERSON, settings
 from widget_server.domain.sign_form import HONEYPOT, SignForm, read_form
-from widget_server.domain.suspicion import quarantine
+from widget_server.domain.suspicion import mended, quarantine
 
 
 def form(**sent: Any) -> SignForm:
@@ -46,3 +46,24 @@ def test_an_operator_who_has_switched_everything_off_keeps_traps_and_rules() -> 
 def test_a_test_is_never_set_aside() -> None:
     for shown, blocked in product((True, False), repeat=2):
         assert codes(form(test="true", elapsed=0, **{HONEYPOT: "x"}), shown=shown, blocked=blocked) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "both"),
+    [
+        (None, None, None), (None, "blocked", "blocked"), ("blocked", None, None), ("blocked", "blocked", "blocked"),
+        ("honeypot,blocked", None, "honeypot"), ("honeypot", "blocked", "honeypot,blocked"),
+        ("honeypot", "honeypot", "honeypot"), ("rejected_before", None, "rejected_before"),
+        ("fast,not_shown", None, "fast,not_shown"), ("blocked,fast", None, None),
+        ("blocked,fast,not_shown", None, "fast,not_shown"),
+    ],
+)  # fmt: skip
+def test_a_mended_address_is_judged_anew_and_its_sender_is_not(
+    before: str | None, now: str | None, both: str | None
+) -> None:
+    assert mended(before, now, weighed=True) == both
+
+
+def test_mending_too_weighs_nothing_where_the_operator_has_switched_everything_off() -> None:
+    assert mended("blocked,fast,not_shown", None, weighed=False) is None
+    assert mended("honeypot,fast", None, weighed=False) == "honeypot,fast"

@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -156,19 +155,10 @@ def test_a_sum_of_our_own_with_other_terms_buys_nothing(work: Work, clock: Clock
 
 
 def test_neither_making_nor_checking_holds_the_loop_up(work: Work) -> None:
-    solution = solved(work.challenge(LETTER))
-
-    def milliseconds(what: Callable[[], object]) -> float:
-        best = float("inf")
-        for _ in range(20):
-            started = perf_counter()
-            what()
-            best = min(best, perf_counter() - started)
-        return best * 1000
-
-    assert milliseconds(lambda: work.challenge(LETTER)) < 1
-    assert milliseconds(lambda: work.verified(solution, LETTER)) < 1
-    assert milliseconds(lambda: work.verified("A" * 2_000, LETTER)) < 1
+    """One round of the hash a try, and a seal over the key that is sought, so that checking need not derive it."""
+    parameters = work.challenge(LETTER)["parameters"]
+    assert (parameters["algorithm"], parameters["cost"]) == ("SHA-256", 1)
+    assert parameters["keySignature"]
 
 
 # The gate

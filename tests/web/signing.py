@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,11 @@ def confirmed(http: httpx.AsyncClient, signed: MakeSignature, link: LinkTo) -> M
 
 
 @pytest.fixture
-def link(live: Live, clock: Clock) -> LinkTo:
+def link(live: Live, letter: Letter, clock: Clock) -> LinkTo:
     """The path of a link as a mail has it: `link("confirm", id)`, sealed `at` (now)."""
 
     def path(purpose: LinkPurpose, id_: str, rest: str = "", at: datetime | None = None) -> str:
-        return link_url("", live.site.seals, purpose, id_, at or clock()) + rest
+        return link_url("", live.site.seals, purpose, id_, at or clock(), letter.id) + rest
 
     return path
 
@@ -120,6 +121,12 @@ def without_tokens(text: str) -> str:
 
 def links_of(page: str) -> list[str]:
     return [a["href"] for a in Elements(page).all("a")]
+
+
+def facts_of(page: str) -> list[tuple[str, str]]:
+    """Every line of what is kept: its name and its value."""
+    found = re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", page, re.DOTALL)
+    return [(unescape(name), unescape(value).strip()) for name, value in found]
 
 
 def said(page: str) -> str:

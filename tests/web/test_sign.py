@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.tokens import Attribution, Seals, Shown, seal_attribution, seal_shown
 from widget_server.flows.letter_status import change_letter_status
+from widget_server.flows.load_letter import load_letter
 from widget_server.flows.partners import revoke_partner, rotate_partner, set_partner
 from widget_server.store.db import Db
 from widget_server.store.tables import events, signatures
@@ -146,6 +148,20 @@ async def test_every_wrong_field_at_once_in_the_signers_language(client: httpx.A
     assert "courriel" in messages
     assert "France" in messages
     assert await rows(db) == []
+
+
+async def test_who_names_no_language_is_told_in_the_letters_first(
+    client: httpx.AsyncClient, live: Live, letter_folder: Path, clock: Clock, token: str
+) -> None:
+    settings = letter_folder / "letter.toml"
+    settings.write_text(settings.read_text("utf-8").replace('["en", "fr"]', '["fr", "en"]'), "utf-8")
+    await load_letter(live.site.db, letter_folder, now=clock(), actor="test")
+    await live.site.directory.refresh(now_please=True)
+    answer = await client.post(
+        "/v1/signatures", data={"token": token, "email": "nope"}, headers={"accept-language": ""}
+    )
+    messages = {error["field"]: error["message"] for error in problem(answer, 422, "invalid")["errors"]}
+    assert "courriel" in messages["email"]
 
 
 async def test_tokens_each_with_an_answer_of_its_own(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,13 @@ from widget_server.domain.letters import Letter
 from widget_server.domain.links import open_link, seal_link
 from widget_server.domain.tokens import Seals
 from widget_server.flows.confirm import confirm
+from widget_server.flows.letter_status import change_letter_status
+from widget_server.flows.load_letter import load_letter
+from widget_server.flows.partners import token_of
 from widget_server.store.db import Db
-from widget_server.store.places import bar_place
+from widget_server.store.new_signatures import write_signatures
+from widget_server.store.places import bar_places
+from widget_server.store.signatures import find_signature
 from widget_server.store.tables import consent_wordings, consents, deliveries, events, signatures
 
 HERE = {"origin": "https://maple.example", "accept": "*/*"}
@@ -86,6 +92,51 @@ async def test_a_second_signature_is_answered_exactly_like_a_first(
     assert len(await mails(db)) == 3, "each repeat brings a mail; what it says, only its owner reads"
 
 
+async def test_whoever_signs_is_one_transaction_of_the_same_statements(
+    client: httpx.AsyncClient, live: Live, letter: Letter, db: Db, person: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What the time of an answer is made of. Of one that is set aside nobody is told: one row less among the events,
+    in the same statement. Only a filled trap is less, since no mail is promised."""
+    confirmed = await signed(client, person)
+    await confirm(live.site.turns, letter, confirmed["id"])
+    refused = await find_signature(db, (await signed(client, person, email="bob@example.org"))["id"])
+    assert refused is not None
+    async with db.write() as writer:
+        await bar_places(writer, refused)
+
+    transactions: list[list[str]] = []
+    transact = Db.transact
+
+    async def spied(self: Db, plan: Any) -> Any:
+        if plan.__name__ != write_signatures.__name__:
+            return await transact(self, plan)
+        transactions.append([])
+        return await transact(self, noting(plan, transactions[-1]))
+
+    monkeypatch.setattr(Db, "transact", spied)
+    for email in ("new@example.org", "Zoe+letter@example.org", "bob@example.org", "new@mailinator.com"):
+        await signed(client, person, email=email)
+    first, second, again, blocked = (tuple(re.sub(r"\s+", " ", sql) for sql in seen) for seen in transactions)
+    assert second == first
+    assert again == blocked
+    two, one = (next(sql for sql in seen if sql.startswith("INSERT INTO events")) for seen in (first, blocked))
+    assert (two.count("(?"), one.count("(?")) == (2, 1)
+    assert blocked == tuple(one if sql == two else sql for sql in first)
+
+
+def noting(plan: Any, seen: list[str]) -> Any:
+    """The same plan; keeps the statements that it takes."""
+    answer = None
+    try:
+        while True:
+            step = plan.send(answer)
+            seen.append(step.sql)
+            answer = yield step
+    except StopIteration as end:
+        return end.value
+
+
 async def test_the_same_id_is_answered_as_the_first_time_whatever_has_become_of_it(
     client: httpx.AsyncClient, live: Live, letter: Letter, db: Db, person: dict[str, str]
 ) -> None:
@@ -97,6 +148,41 @@ async def test_the_same_id_is_answered_as_the_first_time_whatever_has_become_of_
     for key in ("id", "status", "statement"):
         assert again.json()[key] == first.json()[key]
     assert len(await mails(db)) == 1
+
+
+async def test_the_same_id_is_answered_as_the_first_time_whatever_comes_with_it(
+    client: httpx.AsyncClient, db: Db, person: dict[str, str]
+) -> None:
+    form = {**person, "id": str(uuid4())}
+    first = (await client.post("/v1/signatures", data=form)).json()
+    for other in ({**form, "email": "nope"}, {"token": form["token"], "id": form["id"]}):
+        again = await client.post("/v1/signatures", data=other)
+        assert (again.status_code, again.json()["id"], again.json()["status"]) == (200, first["id"], "pending")
+    wrong = await client.post("/v1/signatures", data={**form, "id": str(uuid4()), "email": "nope"})
+    assert wrong.status_code == 422
+    assert len(await rows(db)) == 1
+
+
+async def test_an_id_of_another_letter_is_refused_and_nothing_is_lost_in_silence(
+    client: httpx.AsyncClient, live: Live, letter_folder: Path, db: Db, person: dict[str, str]
+) -> None:
+    settings = letter_folder / "letter.toml"
+    settings.write_text(settings.read_text("utf-8").replace('slug = "letter"', 'slug = "other"'), "utf-8")
+    await load_letter(db, letter_folder, now=live.site.now(), actor="test")
+    await change_letter_status(db, "other", "open", now=live.site.now(), actor="test")
+    await live.site.directory.refresh(now_please=True)
+    other = await live.site.directory.letter("other")
+    assert other is not None
+    house = token_of(live.site.seals, other, await live.site.directory.house(other))
+    form = {**person, "id": str(uuid4())}
+    await client.post("/v1/signatures", data=form)
+    elsewhere = await client.post("/v1/signatures", data={**form, "token": house})
+    assert elsewhere.status_code == 422
+    (error,) = elsewhere.json()["errors"]
+    assert (error["field"], error["code"]) == ("id", "taken")
+    assert "autre lettre" in error["message"]
+    closed = await client.post("/v1/signatures", data={"token": house, "id": form["id"]})
+    assert closed.status_code == 422, "nor is it answered with what this letter does not have"
 
 
 async def test_a_mistyped_address_is_mended_and_the_first_link_dies(
@@ -133,14 +219,54 @@ async def test_a_handle_that_is_not_ours_is_ignored(
     assert (await rows(db)).keys() == {first["id"], second["id"], other["id"]}
 
 
-async def test_mending_does_not_lead_out_of_quarantine(
+TRAP, ODD = {"hp_contact_2": "x"}, {"elapsed": "1", "shown": ""}
+THROWAWAY = {"email": "zoe@mailinator.com"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "codes"),
+    [
+        (THROWAWAY, {}, None),
+        (THROWAWAY | {"elapsed": "1"}, {}, None),
+        (THROWAWAY, THROWAWAY, "blocked"),
+        ({}, THROWAWAY, "blocked"),
+        (TRAP, {}, "honeypot"),
+        (TRAP | THROWAWAY, {}, "honeypot"),
+        (TRAP, THROWAWAY, "honeypot,blocked"),
+        (ODD, {}, "fast,not_shown"),
+        (ODD | THROWAWAY, {}, "fast,not_shown"),
+    ],
+)  # fmt: skip
+async def test_mending_leads_out_of_quarantine_only_where_the_address_led_into_it(
+    client: httpx.AsyncClient, db: Db, person: dict[str, str], first: dict[str, str], then: dict[str, str],
+    codes: str | None,
+) -> None:  # fmt: skip
+    wrong = await signed(client, person, **first)
+    right = await signed(client, person, **({"email": "other@example.org"} | then), replaces=wrong["replaces"])
+    assert {k: v for k, v in right.items() if k not in VARIES} == {k: v for k, v in wrong.items() if k not in VARIES}
+    assert {id_: row["quarantine"] for id_, row in (await rows(db)).items()} == {right["id"]: codes}
+    trapped = "honeypot" in str(codes)
+    assert await mails(db) == ([] if "hp_contact_2" in first else [wrong["id"]]) + ([] if trapped else [right["id"]])
+    made = await db.all(select(events.c.type).where(events.c.signature_id == right["id"]).order_by(events.c.seq))
+    told = [] if codes else ["signature.created"]
+    assert [row["type"] for row in made] == told + ([] if trapped else ["signer.mail"])
+
+
+async def test_whoever_mends_a_blocked_address_at_once_counts_once_confirmed(
+    client: httpx.AsyncClient, live: Live, letter: Letter, db: Db, person: dict[str, str]
+) -> None:
+    wrong = await signed(client, person, **THROWAWAY)
+    right = await signed(client, person, replaces=wrong["replaces"])
+    assert (await confirm(live.site.turns, letter, right["id"])).ended == "confirmed"
+    assert (await rows(db))[right["id"]]["status"] == "confirmed"
+    assert (await signed(client, person, email="other@example.org"))["counts"]["total"] == 1
+
+
+async def test_a_slip_in_a_providers_name_is_asked_to_be_confirmed_like_any_address(
     client: httpx.AsyncClient, db: Db, person: dict[str, str]
 ) -> None:
-    trapped = await signed(client, person, hp_contact_2="x")
-    mended = await signed(client, person, replaces=trapped["replaces"], email="other@example.org")
-    assert {id_: row["quarantine"] for id_, row in (await rows(db)).items()} == {mended["id"]: "honeypot"}
-    assert await mails(db) == []
-    assert await db.all(select(events).where(events.c.signature_id.is_not(None))) == []
+    slip = await signed(client, person, email="zoe@gmial.com")
+    assert (await rows(db))[slip["id"]]["quarantine"] is None
 
 
 async def test_tests_and_traps_get_no_mail(client: httpx.AsyncClient, db: Db, person: dict[str, str]) -> None:
@@ -171,9 +297,10 @@ async def test_whoever_was_refused_is_answered_like_everybody_and_quarantined(
     client: httpx.AsyncClient, db: Db, person: dict[str, str], letter: Letter
 ) -> None:
     first = await signed(client, person)
-    row = (await rows(db))[first["id"]]
+    signature = await find_signature(db, first["id"])
+    assert signature is not None
     async with db.write() as writer:
-        await bar_place(writer, letter.id, row["signer_hash"], row["id"])
+        await bar_places(writer, signature)
     again = await signed(client, person)
     assert {k: v for k, v in again.items() if k not in VARIES} == {k: v for k, v in first.items() if k not in VARIES}
     assert (await rows(db))[again["id"]]["quarantine"] == "rejected_before"

@@ -10,6 +10,7 @@ from tests.web.signing import (
     LinkTo,
     MakeSignature,
     confirmed,
+    facts_of,
     http,
     letter_folder,
     link,
@@ -69,7 +70,7 @@ async def test_each_consent_stands_apart_and_is_kept_with_its_words(
     assert [one.given for one in await consents_of(db, [id_])] == [True, True, False]
     data = (await http.get(link("signer", id_, "/data.json"))).json()["signatures"][0]
     assert [one["given"] for one in data["consents"]] == [True, True, False]
-    assert "Maple House Society peut m'écrire" in data["consents"][0]["wording"]
+    assert "Maple House Society peut m’écrire" in data["consents"][0]["wording"]
 
 
 async def test_nothing_is_agreed_to_in_words_that_were_not_there(
@@ -123,13 +124,15 @@ async def test_who_signed_through_two_partners_has_one_page(
     same = {"signer_hash": "zoe", "address_hash": "at-zoe", "email": "zoe@example.org"}
     first = await confirmed(**same, name="Zoë")
     assist = await confirmed(**same, name="Z. Gagné", partner_id=birch.id, partner_opt_in=True)
-    pages = [Elements((await http.get(link("signer", id_))).text) for id_ in (first, assist)]
-    for page in pages:
+    for text in [(await http.get(link("signer", id_))).text for id_ in (first, assist)]:
+        page = Elements(text)
         assert page.field("name") == "Zoë", "the one that counts"
         assert [box["name"] for box in page.all("input", type="checkbox")] == [
             "initiators", "partner.maple", "partner.birch",
         ]  # fmt: skip
         assert [box["name"] for box in page.all("input", checked="")] == ["partner.birch"]
+        kept = [fact for fact in facts_of(text) if fact[0].endswith("may write")]
+        assert kept == [("The initiators may write", "no"), ("Maple House may write", "no"), ("Birch may write", "yes")]
     await http.post(link("signer", assist, "/correct"), data={"name": "Zoë Gagné"})
     assert (await stored(db, first)).name == "Zoë Gagné"
     await http.post(link("signer", first, "/consents"), data={"partner.birch": "false"})

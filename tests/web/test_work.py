@@ -43,7 +43,7 @@ async def test_a_challenge_may_be_asked_for(serve: Serve, http: Http, token: str
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
     assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert script.headers["access-control-allow-origin"] == "*"
-    assert script.headers["vary"] == "accept-encoding"
+    assert script.headers["vary"] == "Accept-Encoding"
     async with client.stream("GET", f"/{document['solver']}", headers={"accept-encoding": "br"}) as packed:
         assert packed.headers["content-encoding"] == "br"
         raw = b"".join([part async for part in packed.aiter_raw()])
@@ -139,6 +139,20 @@ async def test_off_one_waits(serve: Serve, http: Http, person: dict[str, str]) -
     answer = await post(client, somebody(person))
     assert "challenge" not in problem(answer, 429, "too_many")
     assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_whoever_has_signed_need_not_wait_for_the_answer_that_was_lost(
+    serve: Serve, http: Http, db: Db, person: dict[str, str]
+) -> None:
+    mine = person | {"id": str(uuid4())}
+    client = http(await serve(rate_limit="1/minute", proof_of_work="off"))
+    assert (await post(client, mine)).status_code == 201
+    again = await post(client, mine)
+    assert (again.status_code, again.json()["id"]) == (200, mine["id"])
+    assert (await post(client, somebody(person))).status_code == 429
+    always = http(await serve(proof_of_work="always"))
+    assert (await post(always, mine)).status_code == 200, "nor work for it"
+    assert len(await rows(db)) == 1
 
 
 async def test_a_form_without_script_waits_and_is_never_asked_to_work(

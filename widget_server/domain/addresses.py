@@ -8,7 +8,7 @@ NAT64 wrappings of 127.0.0.1 global, and changes between patch releases of Pytho
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -171,6 +171,11 @@ def _read_host(text: str) -> tuple[str, Address | None]:
     return host, None
 
 
+def is_among(host: str, hosts: Collection[str]) -> bool:
+    """Whether a host is one of a kind's own; one that begins with a dot stands for whatever is below it."""
+    return host in hosts or any(known.startswith(".") and host.endswith(known) for known in hosts)
+
+
 def _objections(scheme: str, host: str, port: int, literal: Address | None, hosts: frozenset[str] | None) -> list[str]:
     found = []
     if scheme != "https":
@@ -181,6 +186,7 @@ def _objections(scheme: str, host: str, port: int, literal: Address | None, host
         found.append(f"{host} is not a public address")
     if literal is None and ("." not in host or any(host == n or host.endswith(f".{n}") for n in _LOCAL_NAMES)):
         found.append(f"{host} is a name of a local network")
-    if hosts is not None and host not in hosts:
-        found.append(f"the host must be {' or '.join(sorted(hosts))}")
+    if hosts is not None and not is_among(host, hosts):
+        shown = sorted(f"*{known}" if known.startswith(".") else known for known in hosts)
+        found.append(f"the host must be {' or '.join(shown)}")
     return found

@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import translate
 from functools import cache
+from string import ascii_lowercase, digits
 from unicodedata import normalize
 
 from widget_server.data import read_lines
 from widget_server.domain import emails
+from widget_server.domain.organizations import well_known
 
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]{1,64}")
 _DOMAIN = re.compile(r"[a-z0-9*?_-]{1,63}(?:\.[a-z0-9*?_-]{1,63})*")
 _WILD = re.compile(r"[*?]")
+_LETTERS = f"{ascii_lowercase}{digits}-."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,20 @@ def shipped() -> _Patterns:
     """The rules that come with the software. Reading them takes some milliseconds: do it before anybody waits."""
     from disposable_email_domains import blocklist  # 10,000 names: not at every start of a command
 
-    return _Patterns(map(read_pattern, read_lines("blocked_addresses.txt")), frozenset(blocklist))
+    throwaway = frozenset(blocklist).difference(slip for name in well_known() for slip in _slips(name))
+    return _Patterns(map(read_pattern, read_lines("blocked_addresses.txt")), throwaway)
+
+
+def _slips(name: str) -> Iterator[str]:
+    """What one slip of the finger makes of a domain: a letter too few, one too many, another one, or two swapped.
+    Whoever slips there is a person, and mends it, or never confirms."""
+    for at in range(len(name) + 1):
+        before, after = name[:at], name[at:]
+        yield before + after[1:]
+        yield before + after[1:2] + after[:1] + after[2:]
+        for letter in _LETTERS:
+            yield before + letter + after
+            yield before + letter + after[1:]
 
 
 class Rulebook:

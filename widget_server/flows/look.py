@@ -1,7 +1,8 @@
 """When a signer looks at what they signed: what they may see, without holding or changing anything.
 
 1. What is in quarantine looks as it would without: it waits, or it is confirmed once the link in the mail was pressed.
-2. Of one who signed more than once, the signature that counts is shown: the one that correcting changes, too.
+2. Of one who signed more than once, the signature that counts is shown: the one that correcting changes, too. To
+   another mailbox than its own, nothing of it is.
 3. Whatever else the same mailbox has signed in this letter stands beside it.
 """
 
@@ -17,7 +18,7 @@ from widget_server.flows.confirm import standing_of
 from widget_server.store.db import Db
 from widget_server.store.letters import wording
 from widget_server.store.places import find_place
-from widget_server.store.signatures import signatures_at
+from widget_server.store.signatures import find_signature, signatures_at
 
 SeenAs = Literal["pending", "confirmed", "repeated", "withdrawn", "rejected"]
 """What its signer is told of a signature. `repeated`: they had signed already."""
@@ -28,13 +29,16 @@ class Seen:
     """All of it as its signer may see it. `signature`: the one that the link opens; `shown`: the one that counts, if
     they signed more than once; `mine`: it and what repeats it, from the same mailbox; `others`: what else that mailbox
     has signed, one for each signer. `had_signed`: a signature that waits, or looks confirmed, repeats another one.
-    `uncounted`: it looks as if it counted."""
+    `first`: what it repeats, where the same mailbox made that; `elsewhere`: that came through another partner, or is
+    gone. `uncounted`: it looks as if it counted."""
 
     signature: Signature
     shown: Signature
     mine: tuple[Signature, ...]
     others: tuple[Signature, ...]
     had_signed: bool
+    first: Signature | None
+    elsewhere: bool
     uncounted: bool
 
     @property
@@ -58,13 +62,17 @@ async def look(db: Db, letter: Letter, signature: Signature) -> Seen:
     mine = [one for one in everything if _head_id(one) == _head_id(signature)]
     head = next((one for one in mine if one.id == _head_id(signature)), opened)
     counts = opened.status == head.status == "confirmed"
-    had_signed = signature.status == "pending" and await _has_signed(db, signature)
+    before_id = await _signed_before(db, signature) if signature.status == "pending" else None
+    had_signed = before_id is not None
+    first = await _that_counts(db, before_id or signature.repeat_of)
     return Seen(
         signature=opened,
         shown=head if counts else opened,
         mine=tuple(mine),
         others=tuple(_one_each([one for one in everything if one not in mine])),
         had_signed=had_signed,
+        first=None if first is None else next((one for one in everything if one.id == first.id), None),
+        elsewhere=first is None or first.partner_id != signature.partner_id,
         uncounted=signature.status == "pending" and opened.status == "confirmed" and not had_signed,
     )
 
@@ -117,7 +125,14 @@ def _one_each(signatures: list[Signature]) -> list[Signature]:
     return list(found.values())
 
 
-async def _has_signed(db: Db, signature: Signature) -> bool:
-    """Whether this signer's place is taken by another signature, in good standing."""
+async def _signed_before(db: Db, signature: Signature) -> str | None:
+    """Which other signature, in good standing, has this signer's place; it may be gone."""
     place = await find_place(db, signature.letter_id, signature.signer_hash or "")
-    return place is not None and not place.rejected and place.signature_id != signature.id
+    return None if place is None or place.rejected or place.signature_id == signature.id else place.signature_id
+
+
+async def _that_counts(db: Db, id_: str | None) -> Signature | None:
+    """That signature, or the one that it repeats in its turn."""
+    found = None if id_ is None else await find_signature(db, id_)
+    behind = None if found is None or found.repeat_of is None else await find_signature(db, found.repeat_of)
+    return behind or found

@@ -2,10 +2,11 @@
 
 1. Whose letter, through which partner: the attribution token says.
 2. From an origin that the partner has named? Else accepted and flagged, or refused where the partner is strict.
-3. Is the letter open? (An `id` that is stored already is answered as the first time, open or not.)
+3. Is the letter open?
 4. Read the form: every problem at once.
 5. Too many from this client, or a letter under pressure? Then it waits, or works. Asked only of forms that would be
-   stored, the same whatever was typed.
+   stored, the same whatever was typed. (What 3 to 5 refuse is answered as the first time where its `id` is stored
+   already: the answer was lost on its way.)
 6. Does it look abusive? Then it is set aside, and its sender is answered as ever.
 7. Queue it for the group commit and wait until it is durable.
 """
@@ -23,7 +24,7 @@ from widget_server.domain.letters import Counts, Letter
 from widget_server.domain.listing import listing_of
 from widget_server.domain.names import sort_key
 from widget_server.domain.partners import Partner
-from widget_server.domain.refusals import NotAllowed, NotOpen
+from widget_server.domain.refusals import FieldError, Invalid, NotAllowed, NotOpen, TooMany
 from widget_server.domain.sign_form import SignForm, read_form
 from widget_server.domain.signatures import Status
 from widget_server.domain.signers import address_hash, signer_hash
@@ -33,7 +34,15 @@ from widget_server.flows.client_book import ClientBook
 from widget_server.flows.directory import Credit, Directory
 from widget_server.flows.gate import Gate
 from widget_server.store.ingest import Ingest
-from widget_server.store.new_signatures import NO_EXTRAS, Extras, NewSignature, ProofOfWork, Stored, WorkSpent
+from widget_server.store.new_signatures import (
+    NO_EXTRAS,
+    Extras,
+    IdTaken,
+    NewSignature,
+    ProofOfWork,
+    Stored,
+    WorkSpent,
+)
 from widget_server.store.signing import find_stored
 
 
@@ -86,17 +95,20 @@ class Signing:
 
     async def sign(self, credit: Credit, fields: Mapping[str, Any], sender: Sender) -> Signed:
         """Steps 2 to 7. Raises `NotAllowed`, `NotOpen`, `Invalid`, `TooMany` or `Unavailable`."""
-        letter, partner = credit.letter, credit.partner
-        flagged = self._check_origin(partner, sender.origin)
-        now = self.now()
+        flagged = self._check_origin(credit.partner, sender.origin)
+        try:
+            return await self._store(credit, fields, sender, flagged)
+        except (NotOpen, Invalid, TooMany):
+            known = await self._known(credit.letter, fields)
+            if known is None:
+                raise
+            return known
+
+    async def _store(self, credit: Credit, fields: Mapping[str, Any], sender: Sender, flagged: bool) -> Signed:
+        letter, now = credit.letter, self.now()
         status = letter.status(now)
         if status != "open":
-            id_ = read_id(str(fields.get("id") or ""))
-            known = None if id_ is None else await find_stored(self.ingest.db, id_)
-            if known is None:
-                raise NotOpen(f"not_open_{status}", letter_status=status)
-            counts = await self.directory.counts(letter)
-            return self._told(Stored(*known, new=False, counts=counts), letter)
+            raise NotOpen(f"not_open_{status}", letter_status=status)
         form = read_form(fields, letter.settings)
         work = self.gate.admit(letter, sender.client, fields.get("pow"), no_script=sender.no_script)
         signature = await self._signature(credit, form, sender, flagged, now)
@@ -105,9 +117,19 @@ class Signing:
             stored = await self.ingest.add(signature, extras)
         except WorkSpent:
             raise self.gate.again(letter) from None
+        except IdTaken:
+            raise Invalid([FieldError("id", "taken")]) from None
         if stored.quarantined and stored.new:
             self.gate.set_aside(letter)
         return self._told(stored, letter)
+
+    async def _known(self, letter: Letter, fields: Mapping[str, Any]) -> Signed | None:
+        """The answer to an `id` that this letter has."""
+        id_ = read_id(str(fields.get("id") or ""))
+        known = None if id_ is None else await find_stored(self.ingest.db, letter.id, id_)
+        if known is None:
+            return None
+        return self._told(Stored(*known, new=False, counts=await self.directory.counts(letter)), letter)
 
     def _check_origin(self, partner: Partner, origin: str | None) -> bool:
         """Whether to flag it. Raises `NotAllowed` where the partner is strict."""
@@ -196,7 +218,7 @@ class Signing:
             )
             for purpose in given
         )
-        return Extras(replaces=replaces, work=work, consents=records)
+        return Extras(replaces=replaces, weighed=self.weighed, work=work, consents=records)
 
     def _replaced(self, handle: str | None) -> str | None:
         """The id that a handle of ours stands for; anything else is ignored."""

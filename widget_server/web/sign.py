@@ -23,12 +23,13 @@ from widget_server.web.languages import accepted
 from widget_server.web.problems import CORS, encoded, field_messages, locale_for, problem_document
 from widget_server.web.site import Site
 
+_ALLOW = (b"allow", b"POST, OPTIONS")
 _PREFLIGHT = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"POST, OPTIONS"),
     (b"access-control-allow-headers", b"content-type, accept"),
     (b"access-control-max-age", b"7200"),
-    (b"allow", b"POST, OPTIONS"),
+    _ALLOW,
 ]
 _HEADERS = [(k.encode(), v.encode()) for k, v in CORS.items()] + [
     (b"cache-control", b"no-store"),
@@ -54,9 +55,11 @@ async def sign(scope: Scope, receive: Receive, send: Send) -> None:
         credit = await site.signing.credit(fields)
         signed = await site.signing.sign(credit, fields, _sender(site, scope, headers))
     except Refusal as refusal:
-        locale = locale_for(_asked(fields) or "", *accepted(headers.get("accept-language", "")))
+        of_letter = credit.letter.locales if credit else ()
+        locale = locale_for(_asked(fields) or "", *accepted(headers.get("accept-language", "")), *of_letter)
         if wants_page(headers):
             response = await _refusal_page(Request(scope, receive), site, credit, locale, fields, refusal)
+            response.headers.update(CORS)
             await response(scope, receive, send)
         else:
             await _refuse(send, site, refusal, locale)
@@ -65,6 +68,7 @@ async def sign(scope: Scope, receive: Receive, send: Send) -> None:
         locale = credit.letter.locale(_asked(fields))
         request = Request(scope, receive)
         response = await letter_page.signed_page(request, credit, locale, signed, _typed(fields))
+        response.headers.update(CORS)
         await response(scope, receive, send)
         return
     await _answer(send, 201 if signed.new else 200, _JSON, encoded(_told(signed, credit)))
@@ -136,16 +140,18 @@ async def _refusal_page(
         )
     if refusal.retry_after_seconds is not None:
         response.headers["retry-after"] = str(refusal.retry_after_seconds)
+    if refusal.status == 405:
+        response.headers["allow"] = _ALLOW[1].decode()
     return response
 
 
 async def _refuse(send: Send, site: Site, refusal: Refusal, locale: str) -> None:
-    headers = list(_PROBLEM)
+    headers = [*_PROBLEM, _ALLOW] if refusal.status == 405 else list(_PROBLEM)
     if refusal.retry_after_seconds is not None:
         headers.append((b"retry-after", str(refusal.retry_after_seconds).encode()))
     document = problem_document(refusal, site.texts, locale, public_url=site.public_url)
     if "challenge" in document:
-        document |= {"detail": site.texts("widget.work.detail", locale), "solver": solver().name}
+        document |= {"detail": site.texts("widget.work.detail", locale), "solver": solver().path}
     await _answer(send, refusal.status, headers, encoded(document))
 
 
