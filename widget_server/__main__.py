@@ -7,8 +7,10 @@ import typer
 from widget_server import __version__
 from widget_server.cli import audit, delivery, demo, destination, letter, partner, retention, rule, serve, signatures
 
+NAME = "undersigned"
+
 app = typer.Typer(
-    name="undersigned",
+    name=NAME,
     help="A coalition's open letter, signed on every partner's own website.",
     no_args_is_help=True,
     rich_markup_mode="markdown",  # else help keeps the line breaks of its docstring
@@ -19,13 +21,15 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"undersigned {__version__}")
+        print(f"{NAME} {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say which."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Say which version this is."
+    ),
 ) -> None:
     """A coalition's open letter, signed on every partner's own website."""
 
@@ -45,7 +49,7 @@ app.add_typer(rule.app, name="rule")
 
 
 def main() -> None:
-    app()
+    app(prog_name=NAME)  # else usage names what was run: the demo's command is `python -m widget_server`
 
 
 if __name__ == "__main__":

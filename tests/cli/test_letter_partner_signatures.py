@@ -77,7 +77,10 @@ def test_a_letters_life(run: Run, letter_folder: Path) -> None:
         assert value(run("letter", verb, "letter", "--json"))["status"] == status
     assert "already" in run("letter", "open", "letter").stdout
     assert [one["slug"] for one in value(run("letter", "list", "--json"))] == ["letter"]
-    assert "An Open Letter on Safe Passage" in run("letter", "list").stdout
+    assert run("letter", "list").stdout.splitlines() == [
+        "LETTER  STATUS  SIGNED  TITLE",
+        "letter  open    0       An Open Letter on Safe Passage",
+    ]
 
 
 def test_opening_past_the_closing_time_says_so(run: Run, letter_folder: Path) -> None:
@@ -224,3 +227,55 @@ def test_every_command_has_help(noun: str) -> None:
         assert shown.exit_code == 0
         assert "Usage" in shown.stdout
         assert command.callback.__doc__
+
+
+IDENTITY = ("legal_name=Maple House Inc.", "postal_address=1 Main St, Halifax", "privacy_url=https://maple.example/p")
+
+
+def _height(run: Run, letter: str) -> int:
+    height: int = value(run("partner", "show", letter, "maple", "--json"))["height"]
+    return height
+
+
+def test_setting_an_identity_says_what_follows_for_the_form_and_its_snippet(run: Run, opened: str) -> None:
+    add = ("partner", "add", opened, "maple", "--name", "Maple House", "--origin", "https://maple.example")
+    missing = "legal_name, postal_address, privacy_url, phone or contact_email"
+    assert f"Consent box: not offered, missing: {missing}." in run(*add).stdout.splitlines()
+    plain = _height(run, opened)
+    shown = run("partner", "show", opened, "maple").stdout
+    assert f"consent box      not offered, missing: {missing}\n" in shown
+    assert f"min-height:{plain}px" in shown
+
+    named = run("partner", "set", opened, "maple", *IDENTITY).stdout.splitlines()
+    assert named == [
+        "Partner maple is as you said.",
+        "Consent box: not offered, missing: phone or contact_email.",
+    ]
+    complete = run("partner", "set", opened, "maple", "phone=555-0100").stdout.splitlines()
+    boxed = _height(run, opened)
+    assert boxed > plain
+    again = f"send the snippet again: undersigned partner show {opened} maple"
+    assert complete[1:] == [
+        "Consent box: offered.",
+        f"The snippet's height changed from {plain} to {boxed} px: {again}",
+    ]
+    assert "consent box      offered\n" in run("partner", "show", opened, "maple").stdout
+
+    back = value(run("partner", "set", opened, "maple", "phone=", "--json"))
+    assert (back["consent_offered"], back["consent_missing"]) == (False, ["phone or contact_email"])
+    assert (back["height_before"], back["height"]) == (boxed, plain)
+    assert f"link changed: {again}" in run("partner", "set", opened, "maple", "locale=fr").stdout
+    assert run("partner", "set", opened, "maple", "contact=x@maple.example").stdout.count("\n") == 1
+
+
+def test_the_list_of_partners_marks_who_offers_a_consent_box(run: Run, opened: str) -> None:
+    for slug in ("maple", "birch"):
+        run("partner", "add", opened, slug, "--name", slug, "--origin", f"https://{slug}.example")
+    run("partner", "set", opened, "maple", *IDENTITY, "phone=555-0100")
+    heading, *lines = run("partner", "list", opened).stdout.splitlines()
+    at = heading.index("CONSENT BOX")
+    marks = {line.split()[0]: line[at:].split()[0] for line in lines}
+    assert marks == {"house": "–", "birch": "–", "maple": "offered"}
+    run("partner", "revoke", opened, "maple")
+    assert "offered" not in run("partner", "list", opened).stdout
+    assert "not offered: the partner is revoked" in run("partner", "show", opened, "maple").stdout

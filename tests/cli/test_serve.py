@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.processes import CONSOLE_SCRIPT, Installation, installation
+from widget_server.store.migrate import HEAD
 
 
 @pytest.fixture
@@ -68,6 +69,11 @@ async def test_a_database_out_of_reach_is_one_sentence(place: Installation) -> N
     url = "postgresql://nobody@127.0.0.1:1/nothing"
     (line,) = await failing(place, "letter", "list", UNDERSIGNED_DATABASE_URL=url)
     assert "UNDERSIGNED_DATABASE_URL" in line
+
+
+async def test_the_database_is_brought_to_this_version(place: Installation) -> None:
+    assert await place.json("migrate") == {"version": HEAD}
+    assert await place.command("migrate") == "The database is at this version.\n"
 
 
 async def test_the_rate_limit_holds_and_says_how_long(place: Installation, letter_folder: Path) -> None:

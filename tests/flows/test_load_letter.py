@@ -171,6 +171,12 @@ async def test_a_text_in_one_language_only_is_noted(db: Db, letter_folder: Path,
     assert [note.partition(" ")[0] for note in loaded.notes] == ["body.de.md", "intro.fr.md"]
 
 
+async def test_confirming_by_mail_is_nothing_to_note(db: Db, letter_folder: Path, clock: Clock) -> None:
+    settings = letter_folder / "letter.toml"
+    settings.write_text(settings.read_text("utf-8").replace('confirmation = "none"', 'confirmation = "email"'), "utf-8")
+    assert (await load(db, letter_folder, clock)).notes == ()
+
+
 NAMES = """\
 Name,Type,Country,Language
 Harbour Aid,Organization,Canada,fr

@@ -68,7 +68,7 @@ async def reject(
     client: Annotated[
         str | None, typer.Option(metavar="CLIENT", help='An IP address, or the hash that "signatures find" shows.')
     ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Signed then or later.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Signed then or later: 2026-06-20T12:00Z.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Signed before then.")] = None,
     status: Annotated[Rejectable | None, typer.Option(help="Only those with this status.")] = None,
     yes: Yes = False,
@@ -78,8 +78,9 @@ async def reject(
 ) -> None:
     """Refuse signatures: those named, or all that fit a pattern, in which * is any characters and ? is one.
 
-    They count no longer, and whoever of them signs again is quarantined. A pattern says how many fit, and a few of
-    them, before it asks; all conditions hold together. "restore" takes back one, "restore --rejection ID" all of them.
+    They count no longer, and whoever of them signs again is quarantined. A pattern needs a --reason; it says how many
+    fit, and shows a few of them, before it asks. All conditions hold together. "restore" takes back one, and
+    "restore --rejection ID" all of them.
     """
     given = Given(
         name=name,
@@ -207,7 +208,8 @@ async def _undo(d: Desk, letter: Letter, id_: str, staff: Staff, as_json: bool) 
 
 @command
 async def erase(letter: LetterSlug, ids: Ids, reason: Reason = None, yes: Yes = False, as_json: Json = False) -> None:
-    """Erase signers: all they sent in this letter under one key, for good. All of them or none.
+    """Erase signers, for good: the signature, and whatever else they signed as the same person, or for the same
+    organization, in this letter. All of them or none.
 
     What counted stays in the count, as a number. Those who have an address are told to remove it. The answer says which
     destinations had received something, so that you can write to their owners.
@@ -244,9 +246,10 @@ def _erased(one: Erased, slugs: dict[int, str]) -> dict[str, Any]:
 
 
 def _erased_lines(value: dict[str, Any]) -> list[str]:
+    counted = "still counted" if value["signatures"] == 1 else "one of which counted and still does,"
     lines = [
         f"{value['id']} is erased: {numbered(value['signatures'], 'signature', 'signatures')}"
-        f"{', still counted as a number' if value['still_counted'] else ''}."
+        f"{f', {counted} as a number' if value['still_counted'] else ''}."
     ]
     if value["deliveries_cancelled"]:
         lines.append(f"  {numbered(value['deliveries_cancelled'], 'delivery', 'deliveries')} cancelled that waited.")

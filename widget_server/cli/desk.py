@@ -10,7 +10,7 @@ import functools
 import getpass
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from typing import Annotated, Any, ParamSpec
 
 import typer
 
+from widget_server.domain.names import has_forbidden_characters
 from widget_server.domain.refusals import Invalid, Problems, Refusal
 from widget_server.domain.tokens import Seals
 from widget_server.domain.vault import Vault
@@ -86,6 +87,8 @@ def command(function: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         configure_logs()
+        if problems := _no_text(kwargs):
+            fail(problems)
         try:
             asyncio.run(_awaited(function(*args, **kwargs)))
         except Problems as error:
@@ -96,6 +99,18 @@ def command(function: Callable[P, Awaitable[None]]) -> Callable[P, None]:
             raise typer.Exit(130) from None
 
     return run
+
+
+def _no_text(given: Mapping[str, Any]) -> list[str]:
+    """Arguments that no database takes. Paths may be any bytes."""
+    return [
+        f"{name.strip('_')}: this has control characters in it, or is not UTF-8"
+        for name, value in given.items()
+        if any(
+            isinstance(one, str) and has_forbidden_characters(one)
+            for one in (value if isinstance(value, list) else [value])
+        )
+    ]
 
 
 async def _awaited(awaitable: Awaitable[None]) -> None:

@@ -34,13 +34,18 @@ def read_options(pairs: list[str]) -> dict[str, str]:
 def read_value(name: str, value: str) -> str:
     """The value itself, or what stands in the file or on standard input that it names. Raises `Problems`."""
     if value == "-":
-        return sys.stdin.read().strip()
+        text = sys.stdin.read().strip()
+        if not text:
+            raise Problems([f"{name}: nothing came on standard input, which can be read for one value only"])
+        return text
     if not value.startswith("@"):
         return value
     try:
         return Path(value[1:]).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problems([f"{name}: {value[1:]} cannot be read: {error.__class__.__name__}"]) from error
+    except OSError as error:
+        raise Problems([f"{name}: {value[1:]} cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise Problems([f"{name}: {value[1:]} cannot be read: it is not text in UTF-8"]) from error
 
 
 def read_time(option: str, text: str | None) -> datetime | None:
@@ -49,6 +54,6 @@ def read_time(option: str, text: str | None) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise Problems([f"{option} {text}: write a time such as 2026-06-20T12:00:00Z"]) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from widget_server.cli.desk import Desk, Json, command, desk, say
+from widget_server.cli.table import table
 from widget_server.domain.letters import Letter
 from widget_server.flows.letter_status import Verb, change_letter_status
 from widget_server.flows.load_letter import Loaded, load_letter
@@ -66,7 +67,8 @@ async def list_(as_json: Json = False) -> None:
     async with desk() as d:
         values = [await _described(d, letter) for letter in await d.directory.letters()]
         values.sort(key=lambda value: str(value["slug"]))
-        lines = [f"{v['slug']}  {v['status']}  {v['counts']['total']:,} signatures  {v['title']}" for v in values]
+        rows = [(v["slug"], v["status"], f"{v['counts']['total']:,}", v["title"]) for v in values]
+        lines = table(("letter", "status", "signed", "title"), rows)
         say(values, as_json, lines or ['There is no letter yet. "undersigned letter load DIR" loads one.'])
 
 
@@ -92,23 +94,24 @@ async def show(slug: Slug, as_json: Json = False) -> None:
                 f"  signed    {counts['total']:,} ({counts['individuals']:,} persons,"
                 f" {counts['organizations']:,} organizations)",
                 *(f"            {code}: {number:,}" for code, number in counts["by_statement"].items()),
-                *_waiting_lines(waiting),
+                *_waiting_lines(slug, waiting),
                 *_addresses(value),
             ],
         )
 
 
 _WAITING = {
-    "confirmation": "wait for their signers to confirm",
-    "address_refused": "of these have an address that was refused",
-    "never_confirmed": "were erased, never confirmed",
-    "quarantine": 'are in quarantine ("signatures list --quarantine")',
-    "review": 'organizations await review ("signatures list --listing awaiting_review")',
+    "confirmation": "to be confirmed by their signers",
+    "address_refused": "of these at an address that was refused",
+    "never_confirmed": "never confirmed, and erased",
+    "quarantine": "in quarantine: undersigned signatures list {slug} --quarantine",
+    "quarantine_confirmed": "of these whose signer has confirmed the address",
+    "review": "to be reviewed: undersigned signatures list {slug} --listing awaiting_review",
 }
 
 
-def _waiting_lines(waiting: Mapping[str, int]) -> list[str]:
-    lines = [f"{waiting[what]:,} {words}" for what, words in _WAITING.items() if waiting[what]]
+def _waiting_lines(slug: str, waiting: Mapping[str, int]) -> list[str]:
+    lines = [f"{waiting[what]:,} {words.format(slug=slug)}" for what, words in _WAITING.items() if waiting[what]]
     return [f"  {'waiting' if place == 0 else '':<9} {line}" for place, line in enumerate(lines)]
 
 

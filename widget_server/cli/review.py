@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from widget_server.cli.desk import Json, command, desk, say
 from widget_server.cli.signature_lines import Ids, LetterSlug, Reason, done_lines
 from widget_server.domain.partner_changes import read_pairs
+from widget_server.domain.signatures import Signature
 from widget_server.flows import approve as approving
 from widget_server.flows import edit as editing
 from widget_server.flows import hide as hiding
@@ -99,6 +100,7 @@ async def duplicates(
     """Propose signatures that may be one organization's, the surest first. Nothing is merged by this.
 
     100: the names are the same but for accents, case, "The", "Inc." or an acronym in brackets. Below: they look alike.
+    Those under different statements come last: they cannot be merged, and each counts.
     """
     async with desk() as d:
         its_letter = await letter_named(d.directory, letter)
@@ -106,15 +108,19 @@ async def duplicates(
         value = [
             {
                 "score": one.score,
-                "statement": one.keep.statement,
-                "keep": {"id": one.keep.id, "organization": one.keep.organization},
-                "others": [{"id": other.id, "organization": other.organization} for other in one.others],
-                "command": _command(letter, one),
+                "statement": one.keep.statement if one.mergeable else None,
+                "keep": _described(one.keep),
+                "others": [_described(other) for other in one.others],
+                "command": _command(letter, one) if one.mergeable else None,
             }
             for one in found
         ]
         lines = [line for one in found for line in _lines(letter, one)]
         say(value, as_json, lines or "No two names look alike.")
+
+
+def _described(one: Signature) -> dict[str, Any]:
+    return {"id": one.id, "organization": one.organization, "statement": one.statement}
 
 
 def _command(letter: str, proposal: Proposal) -> str:
@@ -124,8 +130,14 @@ def _command(letter: str, proposal: Proposal) -> str:
 
 def _lines(letter: str, proposal: Proposal) -> list[str]:
     how = "the same name" if proposal.score == SAME else f"{proposal.score:g} % alike"
+    found = (proposal.keep, *proposal.others)
+    if not proposal.mergeable:
+        return [
+            f"{how}, under different statements: cannot be merged",
+            *(f"  {one.id}  {one.listing:<16}  {one.statement:<4}  {one.display_name}" for one in found),
+        ]
     return [
         f"{how}, under {proposal.keep.statement}:",
-        *(f"  {one.id}  {one.listing:<16}  {one.display_name}" for one in (proposal.keep, *proposal.others)),
+        *(f"  {one.id}  {one.listing:<16}  {one.display_name}" for one in found),
         f"  {_command(letter, proposal)}",
     ]

@@ -38,7 +38,7 @@ async def add(
         list[str],
         typer.Argument(
             metavar="PATTERN …",
-            help="spam.example (addresses there), *.spam.example (below it), jane*@x.example, noreply@*.",
+            help="`spam.example` (addresses there), `*.spam.example` (below it), `jane*@x.example`, `noreply@*`.",
         ),
     ],
     letter: Slug = None,
@@ -72,7 +72,7 @@ async def remove(
     """Remove rules: all that are named, or none."""
     async with desk() as d:
         values = await _described(d, await remove_rules(d.db, ids, reason=reason, now=d.now(), actor=d.actor))
-        say(values, as_json, [f"Removed: {_line(value)}" for value in values])
+        say(values, as_json, [f"Removed: {_line(value).lstrip()}" for value in values])
 
 
 @app.command()

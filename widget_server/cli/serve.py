@@ -12,10 +12,11 @@ import typer
 import uvicorn
 
 from widget_server.app import create_app, open_dispatcher, utc_now
-from widget_server.cli.desk import command, desk, fail
+from widget_server.cli.desk import Json, command, desk, fail, say
 from widget_server.domain.refusals import Problems
 from widget_server.logs import configure_logs
 from widget_server.settings import Settings, read_settings
+from widget_server.store.migrate import HEAD
 
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")]
@@ -27,7 +28,7 @@ def serve(
     port: Port = 8000,
     workers: Workers = 1,
     no_dispatch: Annotated[
-        bool, typer.Option("--no-dispatch", help="Leave deliveries to `undersigned dispatch`.")
+        bool, typer.Option("--no-dispatch", help='Leave deliveries to "undersigned dispatch".')
     ] = False,
 ) -> None:
     """Serve letters, the widget and the sign-on API, and deliver events.
@@ -78,12 +79,17 @@ def app_without_dispatch() -> object:
 def _app(*, dispatch: bool) -> object:
     configure_logs()
     app = create_app(read_settings(), dispatch=dispatch)
-    # The thread that writes needs Python's lock a dozen times a batch; at the usual 5 ms a busy event loop would keep
-    # it waiting longer than the disk does. What is loaded by now stays, so the collector need not look at it again.
+    _settle_in()
+    return app
+
+
+def _settle_in() -> None:
+    """For a process that stays. The thread that writes needs Python's lock a dozen times a batch; at the usual 5 ms a
+    busy event loop would keep it waiting longer than the disk does. What is loaded by now stays, so the collector need
+    not look at it again."""
     sys.setswitchinterval(0.0003)
     gc.collect()
     gc.freeze()
-    return app
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -110,12 +116,13 @@ async def _dispatch(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with open_dispatcher(settings, now=utc_now):
+        _settle_in()
         print("Undersigned delivers events; stop it with Ctrl-C.", file=sys.stderr)
         await stop.wait()
 
 
 @command
-async def migrate() -> None:
+async def migrate(as_json: Json = False) -> None:
     """Bring the database to this version. Every command that needs the database does it too."""
     async with desk():
-        print("The database is at this version.")
+        say({"version": HEAD}, as_json, "The database is at this version.")

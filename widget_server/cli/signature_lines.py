@@ -44,10 +44,19 @@ async def partner_slugs(d: Desk, letter: Letter) -> dict[int, str]:
 
 
 def say_signatures(
-    found: Sequence[Signature], partners: Mapping[int, str], as_json: bool, none: str, *, with_client: bool = False
+    found: Sequence[Signature], partners: Mapping[int, str], as_json: bool, none: str, *, in_full: bool = False
 ) -> None:
-    values = [as_dict(one, partners) | ({"client": one.client} if with_client else {}) for one in found]
-    say(values, as_json, [line(one, with_client=with_client) for one in found] or none)
+    """`in_full`: with what tells one signer from another, and the client."""
+    values = [as_dict(one, partners) | ({"client": one.client} if in_full else {}) for one in found]
+    lines = [text for one in found for text in (_in_full(one, partners) if in_full else [line(one)])]
+    say(values, as_json, lines or none)
+
+
+def _in_full(one: Signature, partners: Mapping[int, str]) -> list[str]:
+    who = [one.name] if one.kind == "organization" and one.name else []
+    through = f"through {partners.get(one.partner_id, '–')}"
+    signed = f"signed {one.created_at:%Y-%m-%d %H:%M}Z"
+    return [line(one, with_client=True), f"    {', '.join([*who, one.email or 'no address'])}  {signed} {through}"]
 
 
 def line(one: Signature, *, with_client: bool = False) -> str:
@@ -67,10 +76,17 @@ def line(one: Signature, *, with_client: bool = False) -> str:
 def _marks(one: Signature) -> dict[str, bool]:
     return {
         "test": one.test,
-        f"quarantine: {quarantine_words(one.quarantine)}": one.quarantine is not None,
+        _quarantine_mark(one): one.quarantine is not None,
         "repeat": one.repeat_of is not None,
         "address refused": one.mail_refused_at is not None,
     }
+
+
+def _quarantine_mark(one: Signature) -> str:
+    """Why, and whether somebody waits there in earnest."""
+    at = one.address_confirmed_at
+    confirmed = "" if at is None else f"; address confirmed {at:%Y-%m-%d}"
+    return f"quarantine: {quarantine_words(one.quarantine)}{confirmed}"
 
 
 def quarantine_words(codes: str | None) -> str:

@@ -13,7 +13,7 @@ import typer
 from widget_server.cli import abuse, review
 from widget_server.cli.bar import Bar
 from widget_server.cli.desk import Json, command, desk, say
-from widget_server.cli.signature_lines import LetterSlug, partner_slugs, say_signatures
+from widget_server.cli.signature_lines import LetterSlug, numbered, partner_slugs, say_signatures
 from widget_server.domain.partner_changes import read_pairs
 from widget_server.domain.refusals import Problems
 from widget_server.flows.export import Format, export_to_file
@@ -99,7 +99,7 @@ async def import_(
 
 def _what_import_did(done: Imported) -> list[str]:
     lines = [
-        f"{'Would import' if done.dry_run else 'Imported'} {done.imported:,} of {done.rows:,} rows."
+        f"{'Would import' if done.dry_run else 'Imported'} {done.imported:,} of {numbered(done.rows, 'row', 'rows')}."
         + ("" if done.skipped else " None skipped.")
     ]
     if done.before_lines:
@@ -138,7 +138,7 @@ async def export(
         else:
             number = await export_to_file(wanted, partners, chosen, output)
             value = {"output": str(output), "format": chosen, "signatures": number}
-            say(value, as_json, f"{number:,} signatures written to {output}.")
+            say(value, as_json, f"{numbered(number, 'signature', 'signatures')} written to {output}.")
 
 
 async def _to_standard_output(exporting: Any) -> None:
@@ -168,7 +168,8 @@ async def list_(
 ) -> None:
     """List signatures, in the order in which they came.
 
-    Of an organization it says what speaks for whoever signed for it: a confirmed address on the website's domain.
+    Of an organization it says what speaks for whoever signed for it: a confirmed address on the website's domain. With
+    --quarantine, those come first whose signers have confirmed their address.
     """
     async with desk() as d:
         its_letter = await letter_named(d.directory, letter)
@@ -190,7 +191,8 @@ async def find(
     """Find signatures by name, organization or address.
 
     Accents and case do not matter in the name that the list shows. A whole address finds all that its mailbox has
-    signed, however it was written. With each stands the client that it came from, as a hash that lives for seven days.
+    signed, however it was written. With each stand its address, when and through which partner it was signed, and the
+    client that it came from, as a hash that lives for seven days.
     """
     if not text.strip():
         raise Problems(["TEXT: say what to look for"])
@@ -198,7 +200,7 @@ async def find(
         its_letter = await letter_named(d.directory, letter)
         found = [one async for one in find_signatures(d.db, its_letter, text)]
         none = f'No signature mentions "{text}".'
-        say_signatures(found, await partner_slugs(d, its_letter), as_json, none, with_client=True)
+        say_signatures(found, await partner_slugs(d, its_letter), as_json, none, in_full=True)
 
 
 for verb in (

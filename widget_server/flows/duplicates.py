@@ -1,10 +1,11 @@
 """When staff look for signatures that may be one organization's.
 
-1. All organizations that count, by statement.
+1. All organizations that count.
 2. Those whose names are the same but for accents, case, article, legal form and acronym (`organization_key`): sure
    enough to be named first.
 3. Then near ones, by how much of their sorted words agree; shorter names are compared with names of like length only,
    so that thousands take a moment.
+4. Those that signed different statements come last: they cannot be merged, since each declares something else.
 
 Nothing is merged here: two names that look alike may be two organizations.
 """
@@ -12,9 +13,8 @@ Nothing is merged here: two names that look alike may be two organizations.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from rapidfuzz import fuzz, process
 
@@ -36,29 +36,39 @@ class Proposal:
     others: tuple[Signature, ...]
     score: float
 
+    @property
+    def mergeable(self) -> bool:
+        """Whether they are all under one statement."""
+        return all(one.statement == self.keep.statement for one in self.others)
+
 
 async def find_duplicates(db: Db, letter: Letter, threshold: float = THRESHOLD) -> list[Proposal]:
-    """The surest first. `threshold`: from which score on, up to 100."""
+    """Those that can be merged, the surest first, then the others. `threshold`: from which score on, up to 100."""
     wanted = Wanted(letter.id, status="confirmed", quarantined=False, kind="organization")
     counted = [one async for one in each_signature(db, wanted) if one.counted]
-    counted.sort(key=lambda one: one.statement)
-    found = [
-        proposal for _, same in groupby(counted, lambda one: one.statement) for proposal in _compare(same, threshold)
-    ]
-    return sorted(found, key=lambda proposal: -proposal.score)
+    found = _compare(counted, threshold)
+    return sorted(found, key=lambda one: (not one.mergeable, -one.score, one.keep.statement, one.keep.seq))
 
 
-def _compare(signatures: Iterator[Signature], threshold: float) -> Iterator[Proposal]:
-    by_key: dict[str, list[Signature]] = {}
-    for one in signatures:
-        by_key.setdefault(organization_key(one.display_name), []).append(one)
-    for same in by_key.values():
-        same.sort(key=_standing)
-        if len(same) > 1:
-            yield Proposal(same[0], tuple(same[1:]), SAME)
+def _compare(signatures: Iterable[Signature], threshold: float) -> Iterator[Proposal]:
+    by_key: dict[str, dict[str, list[Signature]]] = {}
+    for one in sorted(signatures, key=_standing):
+        by_key.setdefault(organization_key(one.display_name), {}).setdefault(one.statement, []).append(one)
+    for by_statement in by_key.values():
+        yield from (_proposal(same, SAME) for same in by_statement.values() if len(same) > 1)
+        if len(by_statement) > 1:
+            yield _proposal([same[0] for same in by_statement.values()], SAME)
     for key, other, score in _near(list(by_key), threshold):
-        keep, behind = sorted((by_key[key][0], by_key[other][0]), key=_standing)
-        yield Proposal(keep, (behind,), score)
+        these, those = by_key[key], by_key[other]
+        both = these.keys() & those.keys()
+        yield from (_proposal([these[statement][0], those[statement][0]], score) for statement in both)
+        if not both:
+            yield _proposal([next(iter(found.values()))[0] for found in (these, those)], score)
+
+
+def _proposal(signatures: Iterable[Signature], score: float) -> Proposal:
+    keep, *others = sorted(signatures, key=_standing)
+    return Proposal(keep, tuple(others), score)
 
 
 def _standing(one: Signature) -> tuple[bool, bool, int]:

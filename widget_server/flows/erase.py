@@ -23,6 +23,7 @@ from widget_server.flows.turn import Turn, Turns
 from widget_server.flows.withdraw import take_back
 from widget_server.store.audit import record, subjects_of
 from widget_server.store.consents import forget_consents
+from widget_server.store.places import hand_over
 from widget_server.store.remainders import add_remainders
 from widget_server.store.signatures import delete_signatures, lock_signatures, signatures_at
 from widget_server.store.told import Received, forget_deliveries, received_by
@@ -106,11 +107,16 @@ async def erase_by_staff(turn: Turn, signature: Signature, *, actor: str, reason
             await turn.end_consents(one, event_id, tuple(FIELDS), "erasure", everywhere=True)
     numbers: Counter[tuple[int, str, str]] = Counter()
     for home in signer.households:
-        if home.leads and home.head.counted:
-            if home.merged:  # others signed for the same organization: one of them is what counts
-                await step_down(turn, home)
-            else:
-                numbers[home.head.letter_id, home.head.statement, home.head.kind] += 1
+        head = home.head
+        if home.leads and not home.merged:
+            if head.counted:
+                numbers[head.letter_id, head.statement, head.kind] += 1
+            continue
+        # Others signed for the same organization: one of them is what counts.
+        stays = await step_down(turn, home) or head
+        for one in home.mine:
+            if one.status == "confirmed":
+                await hand_over(turn.writer, one, stays)
     await add_remainders(turn.writer, "erased", numbers)
     received, cancelled = await _remove(turn, everything)
     await record(

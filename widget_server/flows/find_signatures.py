@@ -12,7 +12,7 @@ from widget_server.store.db import Db
 from widget_server.store.signatures import Wanted, each_signature
 
 
-def list_signatures(
+async def list_signatures(
     db: Db,
     letter: Letter,
     *,
@@ -22,8 +22,13 @@ def list_signatures(
     quarantined: bool | None = None,
     limit: int | None = None,
 ) -> AsyncIterator[Signature]:
-    """By arrival, read page by page. None is any."""
-    return each_signature(db, Wanted(letter.id, status, listing, partner_id, quarantined), limit=limit)
+    """By arrival, read page by page. None is any. Of those in quarantine whoever has confirmed their address comes
+    first: a person may be waiting there."""
+    for confirmed in (True, False) if quarantined else (None,):
+        wanted = Wanted(letter.id, status, listing, partner_id, quarantined, address_confirmed=confirmed)
+        async for one in each_signature(db, wanted, limit=limit):
+            yield one
+            limit = None if limit is None else limit - 1
 
 
 def find_signatures(db: Db, letter: Letter, text: str) -> AsyncIterator[Signature]:
