@@ -35,8 +35,9 @@ from widget_server.mail.layout import Layout
 from widget_server.mail.servers import read_mail_server
 from widget_server.mail.smtp import Smtp
 from widget_server.outbox.dispatcher import Dispatcher
-from widget_server.outbox.mail_lane import MailOut, Transport
+from widget_server.outbox.mail_lane import MailOut
 from widget_server.outbox.mail_writing import MailWriter
+from widget_server.outbox.mailing import Transport
 from widget_server.store.db import Db
 from widget_server.store.delivery_log import DeliveryRow, deliveries_of
 from widget_server.store.signatures import find_signature

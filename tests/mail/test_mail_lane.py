@@ -178,6 +178,17 @@ async def test_a_mail_that_breaks_off_is_pulled_forward_a_few_times_only(
     assert next(iter(states.values())).last_error == "smtp_no_reply: no way out (data) SMTPServerDisconnected"
 
 
+async def test_a_mail_that_breaks_off_as_it_is_handed_over_may_have_arrived(
+    dispatcher: Dispatcher, sign: SignPending, box: Postbox, log: Log, db: Db
+) -> None:
+    box.on_data = lambda _: box.cut()
+    await sign()
+    await dispatcher.drain()
+    row = await log.only()
+    assert (row.status, row.attempts) == ("pending", 1)
+    assert [one.outcome for one in await attempts_at(db, row.id)] == ["unknown"]
+
+
 async def test_one_slow_receiver_is_no_reason_to_rest(
     make_dispatcher: MakeDispatcher, mail_out: MailOutTo, sign: SignPending, box: Postbox, log: Log
 ) -> None:
@@ -257,14 +268,11 @@ async def test_a_dead_mail_server_holds_up_no_webhook_nor_the_reverse(
 ) -> None:  # fmt: skip
     async with receiving() as hook, silent() as port:
         await add_destination(hook.url, events=("signature.created",))
-        loop = asyncio.get_running_loop()
-        dispatcher = make_dispatcher(mail=mail_out(f"smtp://127.0.0.1:{port}", deadline_seconds=4.0))
+        dispatcher = make_dispatcher(mail=mail_out(f"smtp://127.0.0.1:{port}", deadline_seconds=600.0))
         await sign()
-        started_at = loop.time()
         running = asyncio.create_task(dispatcher.run())
         dispatcher.wake()
-        await hook.wait_for(1)
-        assert loop.time() - started_at < 3
+        await hook.wait_for(1)  # while the mail server still says nothing
         running.cancel()
         await asyncio.wait({running})
     async with receiving() as hook:
@@ -322,7 +330,7 @@ async def test_a_bug_of_ours_holds_up_no_other_mail(
         await dispatcher.drain()
     assert [one.recipient for one in box.mails] == ["jo@example.org"]
     broken = next(one.row for one in await log.all() if one.row.status == "pending")
-    assert (broken.attempts, (broken.last_error or "")[:10]) == (1, "internal: ")
+    assert (broken.attempts, (broken.last_error or "")[:10]) == (0, "internal: ")
     assert ODILE not in json.dumps(lines, default=str)
 
 

@@ -96,10 +96,11 @@ async def test_it_asks_to_confirm_in_the_signers_language(
     )  # fmt: skip
     assert (mail["Reply-To"], mail["Content-Language"]) == ("hello@example.org", locale)
     assert f'<html lang="{locale}"' in html
-    confirm_, not_me, own, letter = links(handed)
+    confirm_, not_me, own, ask, letter = links(handed)
     assert about(seals, confirm_) == ("confirm", id_)
     assert not_me == f"{confirm_}/not-me"
     assert about(seals, own) == ("signer", id_)
+    assert ask == f"{PUBLIC_URL}/{locale}/letters/letter/my-signature", "where the other link leads for 14 days only"
     assert letter == f"{PUBLIC_URL}/{locale}/letters/letter"
     unsubscribe = str(mail["List-Unsubscribe"]).replace(" ", "").strip("<>")
     assert about(seals, unsubscribe) == ("unsubscribe", id_)
@@ -107,7 +108,10 @@ async def test_it_asks_to_confirm_in_the_signers_language(
     for part in (text, html):
         assert "1 Example Street, Ottawa ON K1A 0A1" in part
         assert "hello@example.org" in part
-        assert {"en": "July 4, 2026", "fr": "4 juillet 2026"}[locale] in part
+        until = {"en": "July 4, 2026, 12:00 UTC", "fr": "4 juillet 2026 à 12\u00a0h UTC"}[locale]
+        assert part.count(until) == 2, "of either link"
+        days = re.findall(r"(?:July|June) \d+, 2026(?!, \d\d:\d\d UTC)|(?:juillet|juin) 2026(?! à 12\u00a0h UTC)", part)
+        assert days == [], "a day alone is another one elsewhere"
     assert {"en": "Confirm my signature", "fr": "Confirmer ma signature"}[locale] in text
 
 
@@ -142,23 +146,26 @@ async def test_who_has_signed_is_told_so_kindly_with_the_way_to_credit_the_other
     clock.advance(10 * 24 * 3600)
     second = await sign(through=oak, locale="en")
     third = await sign(locale="fr")
+    ticked = await sign(through=oak, locale="en", partner_opt_in=True)
     await dispatcher.drain()
     by_id = {about(seals, links(handed)[0])[1]: handed for handed in box.mails}
-    assert by_id.keys() == {second, third}
+    assert by_id.keys() == {second, third, ticked}
     elsewhere, again = by_id[second], by_id[third]
+    kept = ["ticked" in handed.part("plain") or "cochées" in handed.part("plain") for handed in by_id.values()]
+    assert kept == [id_ == ticked for id_ in by_id], "boxes are spoken of where some were ticked"
     assert elsewhere.mail["Subject"] == "Thank you, you have already signed: An Open Letter on Safe Passage"
     text = elsewhere.part("plain")
-    assert "you signed “An Open Letter on Safe Passage” on June 20, 2026, and your signature counts" in text
+    assert "you signed “An Open Letter on Safe Passage” on June 20, 2026, 12:00 UTC, and your signature counts" in text
     assert "you signed through Oak <i>& Co.. If you go on, Oak <i>& Co. learns of it" in text
     assert "through Oak &lt;i&gt;&amp; Co.." in elsewhere.part("html")
     assert about(seals, links(elsewhere)[0]) == ("confirm", second), "the same link, which makes it an assist"
     assert about(seals, links(elsewhere)[2]) == ("signer", second)
     assert elsewhere.mail["List-Unsubscribe"] is not None
     assert "Maple" not in again.part("plain"), "the same partner has nothing to learn"
-    assert "le 20 juin 2026, et votre signature compte" in again.part("plain")
+    assert "le 20 juin 2026 à 12\u00a0h UTC, et votre signature compte" in again.part("plain")
     clock.advance(2 * 24 * 3600)
     await dispatcher.drain()
-    assert len(box.mails) == 2, "they need no reminder"
+    assert len(box.mails) == 3, "they need no reminder"
 
     assert (await confirm(turns, letter, second)).ended == "repeated"
 
@@ -232,14 +239,14 @@ async def test_a_closed_letter_asks_for_72_hours_more_and_says_until_when(
     clock.advance(71 * 3600)
     await directory.refresh(now_please=True)
     await dispatcher.drain()
-    assert "The link works until June 23, 2026." in box.mails[0].part("plain")
+    assert "The link works until June 23, 2026, 12:00 UTC." in box.mails[0].part("plain")
     clock.advance(3600)
     await ask_for_link(log.db, await log.signature(id_), clock())
     await dispatcher.drain()
     assert (await log.states())[-1][2] == "closed: the letter has been closed for too long to confirm anything"
     await ask_for_page(log.db, letter, ODILE, clock())
     await dispatcher.drain()
-    assert "The link works until July 7, 2026." in box.mails[1].part("plain"), "one's own page has no such end"
+    assert "until July 7, 2026, 12:00 UTC." in box.mails[1].part("plain"), "one's own page has no such end"
 
 
 async def test_the_way_to_ones_own_page_goes_to_the_address_that_was_confirmed(

@@ -83,12 +83,12 @@ async def test_they_sign_the_words_that_they_saw(
     await fresh(live)
     assert len(await db.all(select(text_versions))) == 2
     page = said((await http.get(link("confirm", id_))).text)
-    assert "Nous, soussignés établis au Canada, demandons au gouvernement d'agir." in page
+    assert "Nous, soussignés établis au Canada, demandons au gouvernement d’agir." in page
     assert "AUTRE" not in page
     english = (await http.get(link("confirm", id_, "?locale=en"))).text
     assert Elements(english).all("html", lang="en")
     assert Elements(english).all("blockquote", lang="fr"), "the page is English, what was signed is not"
-    assert "demandons au gouvernement d'agir" in unescape(english)
+    assert "demandons au gouvernement d’agir" in unescape(english)
     assert link("confirm", id_, "?locale=en") in [form["action"] for form in Elements(english).all("form")]
 
 
@@ -105,7 +105,8 @@ async def test_one_press_counts_and_a_second_does_no_harm(
     assert "Your name appears in the public list" in text
     again = await http.post(link("confirm", id_), data={"anything": "else"})
     seen = await http.get(link("confirm", id_))
-    assert without_tokens(again.text) == without_tokens(first.text) == without_tokens(seen.text)
+    assert without_tokens(again.text) == without_tokens(seen.text)
+    assert said(seen.text) == text.replace("Your name appears in the public list within a few seconds. ", "")
     assert await total(db) == 1
     other = await signed()
     assert "Together we are now 2." in said((await http.post(link("confirm", other))).text)
@@ -156,12 +157,23 @@ async def test_whoever_had_signed_already_is_thanked(
     await fresh(live)
     birch = await live.site.directory.partner(letter.id, "birch")
     assert birch is not None
-    first = await signed(**same)
-    second = await signed(**same, partner_id=birch.id, partner_opt_in=True)
+    first = await signed(**same, name="Zoë Gagné", country="CA")
+    second = await signed(**same, name="Zoë Assist", partner_id=birch.id, partner_opt_in=True)
     await http.post(link("confirm", first))
-    asked = said((await http.get(link("confirm", second))).text)
-    assert "You have signed this letter already" in asked
-    assert "Birch <b>" in asked
+    page = await http.get(link("confirm", second))
+    asked = said(page.text)
+    assert "It stays as it is: Zoë Gagné We, the undersigned based in Canada" in asked
+    assert "Zoë Assist" not in asked, "nothing that was entered this time appears anywhere"
+    assert "lets Birch <b> know that you signed through them as well" in asked
+    assert "what you ticked this time is kept" in asked
+    assert "Yes, that was me" in asked
+    assert link("confirm", second, "/name") not in links_of(page.text)
+    for answer in (
+        await http.get(link("confirm", second, "/name")),
+        await http.post(link("confirm", second, "/name"), data={"name": "Another"}),
+    ):
+        assert (answer.status_code, answer.headers["location"]) == (303, link("confirm", second))
+    assert (await stored(db, second)).name == "Zoë Assist"
     answer = await http.post(link("confirm", second))
     assert answer.status_code == 200
     text = said(answer.text)
@@ -169,6 +181,38 @@ async def test_whoever_had_signed_already_is_thanked(
     assert "Birch <b> knows now that you came through them." in text
     assert "Yours is the first signature." in text
     assert await total(db) == 1
+
+
+async def test_a_second_time_through_the_same_partner_tells_it_nothing_new(
+    http: httpx.AsyncClient, signed: MakeSignature, link: LinkTo
+) -> None:
+    same = {"signer_hash": "zoe", "address_hash": "at-zoe", "email": "zoe@example.org"}
+    await http.post(link("confirm", await signed(**same)))
+    for more, words in (
+        ({}, "If it was you who came back, there is nothing more to do. Your signature goes on counting once."),
+        ({"contact_opt_in": True}, "what you ticked this time is kept. Your signature goes on counting once."),
+    ):
+        id_ = await signed(**same, **more)
+        asked = said((await http.get(link("confirm", id_))).text)
+        assert words in asked
+        assert "what you ticked" in asked if more else "what you ticked" not in asked
+        answer = said((await http.post(link("confirm", id_))).text)
+        assert "Maple House" not in asked + answer
+
+
+async def test_what_stays_is_shown_to_the_mailbox_that_made_it(
+    http: httpx.AsyncClient, db: Db, signed: MakeSignature, link: LinkTo
+) -> None:
+    """Coordinators may have found that two mailboxes are one signer's; neither is told what the other signed."""
+    first = await signed(name="Zoë Hidden", signer_hash="zoe", address_hash="at-zoe", public=False)
+    await http.post(link("confirm", first))
+    theirs = await signed(name="Z. Gagné", signer_hash="zoe", address_hash="elsewhere")
+    page = said((await http.get(link("confirm", theirs))).text)
+    assert "Thank you: your signature counts. It stays as it is." in page
+    assert "Zoë Hidden" not in page
+    async with db.write() as writer:
+        await writer.execute(signatures.delete().where(signatures.c.id == first))
+    assert said((await http.get(link("confirm", theirs))).text).startswith(page[:40]), "nor where that is gone"
 
 
 async def test_a_name_is_corrected_before_it_counts(
@@ -286,7 +330,7 @@ async def test_after_closing_it_counts_for_72_hours(
 
 
 async def test_withdrawn_and_refused_ones_say_so(
-    http: httpx.AsyncClient, live: Live, db: Db, letter: Letter, signed: MakeSignature, link: LinkTo
+    http: httpx.AsyncClient, live: Live, db: Db, letter: Letter, signed: MakeSignature, link: LinkTo, clock: Clock
 ) -> None:
     withdrawn, refused = await signed(), await signed()
     await withdraw(live.site.turns, letter, withdrawn)
@@ -299,6 +343,14 @@ async def test_withdrawn_and_refused_ones_say_so(
             assert words in said(answer.text)
             assert any(href.startswith("/signatures/") for href in links_of(answer.text))
     assert await every_row(db) == before
+    for path in (link("confirm", withdrawn), link("signer", withdrawn)):
+        page = await http.get(path)
+        assert "It is kept until July 20, 2026, 12:00 UTC, then erased." in said(page.text)
+        assert [href for href in links_of(page.text) if href.endswith("#sign")]
+    await status(live, clock, "close")
+    for path in (link("confirm", withdrawn), link("signer", withdrawn), link("confirm", refused)):
+        page = await http.get(path)
+        assert "Sign the letter again" not in page.text, "nobody can"
 
 
 async def test_everything_pressed_at_once_leaves_a_true_count(

@@ -16,13 +16,15 @@ from tests.web.signing import (
     http,
     letter_folder,
     link,
+    links_of,
     live,
     said,
     signed,
     total,
     without_tokens,
 )
-from widget_server.domain.links import PATHS
+from widget_server.domain.ids import new_id
+from widget_server.domain.links import PATHS, link_url
 from widget_server.store.db import Db
 from widget_server.web import links
 
@@ -74,6 +76,35 @@ async def test_what_is_no_link_of_ours_is_answered_plainly(
             assert answer.status_code == 404, (method, path)
             assert "Ce lien est incomplet" in said(answer.text)
     assert await every_row(db) == before
+
+
+def in_the_letters_frame(page: str, locale: str) -> bool:
+    other = {"en": "fr", "fr": "en"}[locale]
+    ways = {f"/{locale}/letters/letter", f"/{locale}/letters/letter/my-signature", f"/{other}/letters/letter"}
+    return ways <= {href.partition("?")[0] for href in links_of(page)} and "hello@example.org" in page
+
+
+async def test_where_nothing_is_left_the_letters_frame_stays(
+    http: httpx.AsyncClient, live: Live, signed: MakeSignature, link: LinkTo, clock: Clock
+) -> None:
+    id_ = await signed()
+    never = new_id()
+    forgotten = link_url("", live.site.seals, "confirm", never, clock())
+    for _ in range(2):
+        answer = await http.post(link("signer", id_, "/erase"))
+        assert "Everything is erased" in said(answer.text)
+        assert in_the_letters_frame(answer.text, "en")
+    answer = await http.post(link("unsubscribe", id_))
+    assert in_the_letters_frame(answer.text, "en")
+    pages = [await http.get(link("confirm", one), headers={"accept-language": "fr"}) for one in (id_, never)]
+    assert without_tokens(pages[0].text) == without_tokens(pages[1].text), "not a word on whether there ever was one"
+    assert pages[0].status_code == 404
+    assert in_the_letters_frame(pages[0].text, "fr")
+    for path in (forgotten, link("confirm", id_)[:-1], "/letters/none", "/nothing"):
+        page = await http.get(path)
+        assert page.status_code == 404
+        assert not Elements(page.text).all("a", href="/en/letters/letter")
+    assert in_the_letters_frame((await http.get("/fr/letters/letter/nothing")).text, "fr")
 
 
 async def test_only_our_own_pages_may_press_the_button(
@@ -154,6 +185,21 @@ async def test_quarantine_cannot_be_seen(
     quarantined = await journey(email="a@example.org", quarantine="fast,not_shown")
     for one, other in zip(ordinary, quarantined, strict=True):
         assert one == other
+
+
+async def test_quarantine_cannot_be_seen_by_whoever_had_signed_either(
+    http: httpx.AsyncClient, db: Db, signed: MakeSignature, link: LinkTo
+) -> None:
+    same = {"signer_hash": "zoe", "address_hash": "at-zoe", "email": "zoe@example.org"}
+    await http.post(link("confirm", await signed(**same)))
+    seen = []
+    for more in ({}, {"quarantine": "fast,not_shown"}):
+        id_ = await signed(**same, **more, name="Z. Gagné", contact_opt_in=True)
+        answers = [await http.get(link("confirm", id_)), await http.get(link("confirm", id_, "/name"))]
+        answers += [await http.post(link("confirm", id_)), await http.get(link("confirm", id_))]
+        seen.append([(one.status_code, without_tokens(one.text)) for one in answers])
+    assert seen[0] == seen[1]
+    assert "It stays as it is:" in seen[0][0][1]
 
 
 async def test_what_people_typed_stays_text(

@@ -21,8 +21,11 @@ AFTER_CLOSING = timedelta(hours=72)
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """`letter_id`: of which letter, so that a page can still say so when the signature is gone."""
+
     signature_id: str
     issued_at: datetime
+    letter_id: int | None = None
 
     def is_over(self, now: datetime) -> bool:
         return now >= self.issued_at + HOLDS
@@ -36,13 +39,15 @@ PATHS: Mapping[LinkPurpose, str] = {
 """Where each kind of link leads: to confirming, to the signer's own page, to no more mail."""
 
 
-def seal_link(seals: Seals, purpose: LinkPurpose, signature_id: str, at: datetime) -> str:
-    return seals.seal(purpose, [signature_id, int(at.timestamp())])
+def seal_link(seals: Seals, purpose: LinkPurpose, signature_id: str, at: datetime, letter_id: int | None = None) -> str:
+    return seals.seal(purpose, [signature_id, int(at.timestamp()), *([] if letter_id is None else [letter_id])])
 
 
-def link_url(public_url: str, seals: Seals, purpose: LinkPurpose, signature_id: str, at: datetime) -> str:
+def link_url(
+    public_url: str, seals: Seals, purpose: LinkPurpose, signature_id: str, at: datetime, letter_id: int | None = None
+) -> str:
     """The whole address, for a mail."""
-    return public_url + PATHS[purpose].format(token=seal_link(seals, purpose, signature_id, at))
+    return public_url + PATHS[purpose].format(token=seal_link(seals, purpose, signature_id, at, letter_id))
 
 
 def open_link(seals: Seals, purpose: LinkPurpose, token: str) -> Link:
@@ -50,6 +55,8 @@ def open_link(seals: Seals, purpose: LinkPurpose, token: str) -> Link:
     match seals.open(purpose, token):
         case [str(signature_id), int(issued)]:
             return Link(signature_id, datetime.fromtimestamp(issued, UTC))
+        case [str(signature_id), int(issued), int(letter_id)]:
+            return Link(signature_id, datetime.fromtimestamp(issued, UTC), letter_id)
         case _:
             raise BadToken("forged")
 

@@ -92,8 +92,7 @@ async def take_due_mails(
             except _Nothing as nothing:
                 over[one.id] = str(nothing)
         await keep_counted(writer, [mail.work.id for mail in mails if not mail.work.counted])
-        for id_, reason in over.items():
-            await cancel(writer, [id_], lease, reason, now)
+        await cancel(writer, over, lease, now)
         await forget_who_asked(writer, list(over))
         return Due(tuple(mails), len(over))
 

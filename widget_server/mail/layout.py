@@ -36,6 +36,16 @@ class Words:
     sender: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A mail to people who run things: paragraphs, then small print. The words are plain text."""
+
+    locale: str
+    subject: str
+    paragraphs: Sequence[str]
+    small: Sequence[str]
+
+
 class Layout:
     def __init__(self) -> None:
         self._environment = Environment(
@@ -52,3 +62,9 @@ class Layout:
 
     def html(self, words: Words) -> str:
         return self._environment.get_template("mail.html").render(words=words)
+
+    def notice_text(self, notice: Notice) -> str:
+        return self._environment.get_template("notice.txt").render(notice=notice)
+
+    def notice_html(self, notice: Notice) -> str:
+        return self._environment.get_template("notice.html").render(notice=notice)

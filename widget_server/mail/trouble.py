@@ -32,6 +32,7 @@ class NoWayOut(Temporary):
     def __init__(
         self, code: str, phase: Phase, why: str = "", *, status_code: int | None = None, response: str = ""
     ) -> None:
+        self.phase = phase
         super().__init__(code, f"{NO_WAY} ({phase}) {why}".rstrip(), status_code=status_code, response=response)
 
 

@@ -12,20 +12,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 
-from widget_server.contract import DeliveryError, Permanent, Response
+from widget_server.contract import DeliveryError, Permanent
 from widget_server.domain.deliveries import Verdict
 from widget_server.domain.ids import new_id
 from widget_server.flows.directory import Directory
 from widget_server.flows.due_mails import DueMail, take_due_mails
-from widget_server.mail.message import Message
 from widget_server.mail.trouble import NO_WAY, NoWayOut
 from widget_server.outbox import schedule
 from widget_server.outbox.ledger import Ledger
 from widget_server.outbox.mail_writing import MailWriter
+from widget_server.outbox.mailing import Mailing, Transport, may_have_arrived
 from widget_server.outbox.reports import REFUSED
 from widget_server.outbox.routes import OurFault, foreign_code
 from widget_server.store.db import Db
@@ -46,27 +45,17 @@ _MOST_CLAIMED = 16
 log = structlog.get_logger(__name__)
 
 
-class Transport(Protocol):
-    """A way out for mails."""
-
-    async def send(self, mail: Message) -> Response:
-        """Raises `Permanent` where the address is refused for good, `NoWayOut` where no mail can leave, else
-        `Temporary`."""
-        ...
-
-    def rest(self) -> None:
-        """Closes what has not been used for a while."""
-        ...
-
-    async def aclose(self) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class MailOut:
     """What a dispatcher needs to send mails: who writes them, and how they leave."""
 
     writer: MailWriter
     transport: Transport
+
+    @property
+    def mailing(self) -> Mailing:
+        """The same way out, for integrations."""
+        return Mailing(lambda: self.transport, self.writer.sender, self.writer.public_url)
 
 
 class MailLane:
@@ -185,10 +174,11 @@ class MailLane:
             with foreign_code(KIND):
                 response = await self._out.transport.send(self._out.writer.write(due, partner, started_at))
         except OurFault as fault:
-            verdict = schedule.bug(fault.code, due.work.attempts, self._now(), self._dice)
+            verdict = schedule.bug(fault.code, due.work.attempts, due.work.throttled, self._now(), self._dice)
         except DeliveryError as error:
             trouble = error
-            verdict = schedule.failed(error, due.work.attempts, due.work.throttled, self._now(), self._dice)
+            said = may_have_arrived(error)
+            verdict = schedule.failed(said, due.work.attempts, due.work.throttled, self._now(), self._dice)
         else:
             verdict = schedule.delivered(response, due.work.attempts)
         self.sent += 1

@@ -1,7 +1,7 @@
 """From a mail that is due to its bytes: the words in the signer's language, the links, the sender's identity.
 
 One thing must stay true: no word that a signer typed is in it. Until an address is confirmed it may be a stranger's,
-and our mails must not carry somebody's words to them.
+and our mails must not carry somebody's words to them. Whoever reads it may be in any time zone, so times say "UTC".
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from datetime import datetime
 from typing import Any
 
 from widget_server.contract import Renderer
-from widget_server.domain import emails
 from widget_server.domain.links import AFTER_CLOSING, HOLDS, LinkPurpose, link_url
 from widget_server.domain.partners import Partner
 from widget_server.domain.tokens import Seals
+from widget_server.domain.typography import typeset
 from widget_server.flows.due_mails import DueMail
-from widget_server.i18n import date, french_spaces
+from widget_server.i18n import date_and_time
 from widget_server.mail.layout import Layout, Link, Words
 from widget_server.mail.message import Head, Message, build
 from widget_server.mail.servers import public_host
+from widget_server.outbox.mailing import on_the_wire
 
 Say = Callable[..., str]
 """A text of `mail.toml` in the signer's language, by its key."""
@@ -42,10 +43,10 @@ class MailWriter:
         settings, asked_for = due.letter.settings, due.tone == "signer"
         head = Head(
             id=f"{due.work.id}@{public_host(self.public_url)}",
-            sender=_on_the_wire(self.sender),
+            sender=on_the_wire(self.sender),
             sender_name=settings.identity.legal_name or _title(due),
             recipient=due.address,
-            reply_to=_on_the_wire(settings.contact_email),
+            reply_to=on_the_wire(settings.contact_email),
             subject=words.subject,
             locale=due.locale,
             at=now,
@@ -54,7 +55,7 @@ class MailWriter:
         return build(due.work.id, head, self.layout.text(words), self.layout.html(words))
 
     def _link(self, purpose: LinkPurpose, due: DueMail, now: datetime) -> str:
-        return link_url(self.public_url, self.seals, purpose, due.about.id, now)
+        return link_url(self.public_url, self.seals, purpose, due.about.id, now, due.letter.id)
 
     def _words(self, due: DueMail, partner: Partner | None, now: datetime) -> Words:
         def say(key: str, **values: Any) -> str:
@@ -67,22 +68,24 @@ class MailWriter:
             locale=due.locale,
             subject=say(f"{tone}.subject", title=title),
             lead=_lead(due, title, say),
-            more=[_what_else(partner, say)] if tone == "already" else [],
+            more=[_what_else(due, partner, say)] if tone == "already" else [],
             button=button,
             button_in_text=say("button_in_text", label=button.label),
             notes=[
-                say("until", date=date(_holds_until(due, now), due.locale)),
-                say(f"{tone}.why", date=date(asked_at, due.locale)),
+                say("until", date=date_and_time(_holds_until(due, now), due.locale)),
+                say(f"{tone}.why", date=date_and_time(asked_at, due.locale)),
             ],
             links=list(self._links(due, button, title, say, now)),
             sender=list(_sender(due, title, say)),
         )
 
     def _links(self, due: DueMail, button: Link, title: str, say: Say, now: datetime) -> Iterator[Link]:
+        letter = f"{self.public_url}/{due.locale}/letters/{due.letter.slug}"
         if due.tone != "signer":
             yield Link(say("not_me.label"), f"{button.url}/not-me", say("not_me.words"))
-            yield Link(say("own_page.label"), self._link("signer", due, now), say("own_page.words"))
-        letter = f"{self.public_url}/{due.locale}/letters/{due.letter.slug}"
+            until = date_and_time(now + HOLDS, due.locale)
+            yield Link(say("own_page.label"), self._link("signer", due, now), say("own_page.words", date=until))
+            yield Link(say("own_page.ask"), f"{letter}/my-signature", say("own_page.afterwards"))
         yield Link(title, letter, say("letter"))
 
 
@@ -95,29 +98,21 @@ def _lead(due: DueMail, title: str, say: Say) -> str:
         if due.first_at is None:
             key += "_undated"
         else:
-            values["date"] = date(due.first_at, due.locale)
+            values["date"] = date_and_time(due.first_at, due.locale)
     return say(key, **values)
 
 
-def _what_else(partner: Partner | None, say: Say) -> str:
+def _what_else(due: DueMail, partner: Partner | None, say: Say) -> str:
     """What pressing the button does for somebody who has signed already."""
+    ticked = "_ticked" if due.about.contact_opt_in or due.about.partner_opt_in else ""
     if partner is None or partner.is_house:
-        return say("already.again")
-    return say("already.through", partner=partner.name)
-
-
-def _on_the_wire(address: str) -> str:
-    """An address of ours. A machine without a name is no domain; for a mailbox on it, its address has to do."""
-    try:
-        return emails.for_mail(address)
-    except emails.BadEmail:
-        return address
+        return say(f"already.again{ticked}")
+    return say(f"already.through{ticked}", partner=partner.name)
 
 
 def _title(due: DueMail) -> str:
     titles = due.letter.settings.title
-    title = titles.get(due.locale, titles[due.letter.default_locale])
-    return french_spaces(title) if due.locale == "fr" else title
+    return typeset(titles.get(due.locale, titles[due.letter.default_locale]), due.locale)
 
 
 def _holds_until(due: DueMail, now: datetime) -> datetime:

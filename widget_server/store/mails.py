@@ -122,9 +122,9 @@ async def claim_mails(writer: Writer, *, limit: int, lease: str, now: datetime, 
     at = writer.instant(now)
     claimed = await writer.raw(
         "UPDATE deliveries SET lease = ?, leased_until = ? WHERE id IN (SELECT id FROM deliveries"  # noqa: S608
-        " WHERE destination_id IS NULL AND status = 'pending' AND next_attempt_at <= ?"
+        " WHERE destination_id IS NULL AND kind = ? AND status = 'pending' AND next_attempt_at <= ?"
         f" AND (leased_until IS NULL OR leased_until <= ?) ORDER BY next_attempt_at, id LIMIT ?{lock}) RETURNING id",
-        (lease, writer.instant(until), at, at, limit),
+        (lease, writer.instant(until), KIND, at, at, limit),
     )
     if not claimed:
         return []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,7 +29,7 @@ from widget_server.web.site import site_of
 
 
 async def show(request: Request) -> Response:
-    """GET: what is signed, the name as it will appear, and one button."""
+    """GET: what is signed, the name as it will appear, and one button. For whoever has signed already, what stays."""
     return await _as_it_stands(request, await followed(request, "confirm"))
 
 
@@ -39,11 +38,12 @@ async def press(request: Request) -> Response:
     await pressed(request)
     site = site_of(request)
     here = await followed(request, "confirm")
-    if _waits(request, here):
+    waits = _waits(request, here)
+    if waits:
         await confirm(site.turns, here.letter, here.signature.id)
         await site.directory.refresh(now_please=True)  # the count that thanks them has theirs in it
         here = await followed(request, "confirm")
-    return await _as_it_stands(request, here)
+    return await _as_it_stands(request, here, just_now=waits)
 
 
 def _waits(request: Request, here: Followed) -> bool:
@@ -51,7 +51,12 @@ def _waits(request: Request, here: Followed) -> bool:
     return not here.over and here.seen.standing == "pending" and may_confirm(site_of(request), here)
 
 
-async def _as_it_stands(request: Request, here: Followed) -> Response:
+def _may_correct(request: Request, here: Followed) -> bool:
+    """Whether what it says is to appear: of one that only repeats another, nothing is."""
+    return _waits(request, here) and not here.seen.had_signed
+
+
+async def _as_it_stands(request: Request, here: Followed, *, just_now: bool = False) -> Response:
     site = site_of(request)
     standing = here.seen.standing
     if standing == "pending" and not may_confirm(site, here):
@@ -59,9 +64,7 @@ async def _as_it_stands(request: Request, here: Followed) -> Response:
     if here.over:
         return await over(request, here, again=standing == "pending")
     if standing == "pending":
-        appears = _will_appear(here, site.now())
-        news = "corrected" if request.query_params.get("done") == "corrected" else None
-        return await page_about(request, here, "confirm.html", appears=appears, news=news)
+        return await _to_confirm(request, here)
     own = link_path(site, here, "signer", here.signature.id, fresh=True)
     if standing in ("withdrawn", "rejected"):
         return await note(request, here, standing, own=own)
@@ -71,16 +74,31 @@ async def _as_it_stands(request: Request, here: Followed) -> Response:
         here,
         "confirmed.html",
         repeated=standing == "repeated",
-        assisted=here.partner.name if standing == "repeated" and not here.partner.is_house else "",
+        assisted=_hears_of_it(here) if standing == "repeated" else "",
         number=max(1, counts.total + here.seen.uncounted),
         appears=here.seen.shown.listing,
+        just_now=just_now,
         own=own,
     )
 
 
-def _will_appear(here: Followed, now: datetime) -> Listing:
+async def _to_confirm(request: Request, here: Followed) -> Response:
+    if here.seen.had_signed:
+        stays, ticked = here.seen.first, here.signature.contact_opt_in or here.signature.partner_opt_in
+        told = _hears_of_it(here)
+        return await page_about(request, here, "confirm_again.html", shown=stays, stays=stays, told=told, ticked=ticked)
+    news = "corrected" if request.query_params.get("done") == "corrected" else None
+    return await page_about(request, here, "confirm.html", appears=_will_appear(request, here), news=news)
+
+
+def _hears_of_it(here: Followed) -> str:
+    """The partner through whom somebody came who had signed already, unless it brought the first one too."""
+    return here.partner.name if here.seen.elsewhere and not here.partner.is_house else ""
+
+
+def _will_appear(request: Request, here: Followed) -> Listing:
     """Where the list will have it, once it is confirmed."""
-    signature = replace(here.signature, address_confirmed_at=now)
+    signature = replace(here.signature, address_confirmed_at=site_of(request).now())
     return listing_of(here.letter.settings, signature.kind, public=signature.public, match=evidence(signature))
 
 
@@ -104,7 +122,7 @@ async def back(request: Request) -> Response:
 async def name(request: Request) -> Response:
     """GET: what the list would show, to correct before it counts."""
     here = await followed(request, "confirm")
-    return await _name_form(request, here) if _waits(request, here) else see(here.path())
+    return await _name_form(request, here) if _may_correct(request, here) else see(here.path())
 
 
 async def correct_name(request: Request) -> Response:
@@ -112,7 +130,7 @@ async def correct_name(request: Request) -> Response:
     fields = await sent(request)
     site = site_of(request)
     here = await followed(request, "confirm")
-    if not _waits(request, here):
+    if not _may_correct(request, here):
         return see(here.path())
     try:
         changed = await correct(site.turns, here.letter, here.signature.id, fields)
@@ -145,7 +163,7 @@ async def erase_not_mine(request: Request) -> Response:
         return await _as_it_stands(request, here)
     if here is not None:
         await erase_own(site_of(request).turns, here.letter, here.signature.id, only_this=True)
-    return await erased_page(request, here, "not_me")
+    return await erased_page(request, "confirm", here, "not_me")
 
 
 ROUTES = [

@@ -17,11 +17,13 @@ from widget_server.domain.letters import Letter
 from widget_server.domain.links import PATHS, Link, LinkPurpose, open_link, seal_link, takes_confirmations
 from widget_server.domain.partners import Partner
 from widget_server.domain.refusals import Unknown
+from widget_server.domain.retention import WITHDRAWN
 from widget_server.domain.signatures import Signature
 from widget_server.domain.tokens import BadToken
+from widget_server.domain.typography import typeset
 from widget_server.flows.look import Seen, look, what_was_signed
 from widget_server.store.signatures import find_signature
-from widget_server.web.place import Place, page_values, place_through, typeset
+from widget_server.web.place import Place, page_values, place_through
 from widget_server.web.site import Site, site_of
 
 
@@ -58,14 +60,18 @@ class Followed:
         return PATHS[self.purpose].format(token=self.token) + rest
 
 
+def _opened(request: Request, purpose: LinkPurpose) -> Link:
+    try:
+        return open_link(site_of(request).seals, purpose, request.path_params["token"])
+    except BadToken as error:
+        raise Unknown("link_broken") from error
+
+
 async def follow(request: Request, purpose: LinkPurpose) -> Followed | None:
     """What the link in the path leads to; None once that signature is gone. Raises `Unknown`."""
     site = site_of(request)
     token = request.path_params["token"]
-    try:
-        link = open_link(site.seals, purpose, token)
-    except BadToken as error:
-        raise Unknown("link_broken") from error
+    link = _opened(request, purpose)
     signature = await find_signature(site.db, link.signature_id)
     letter = None if signature is None else await site.directory.letter_by_id(signature.letter_id)
     if signature is None or letter is None:
@@ -90,15 +96,22 @@ async def followed(request: Request, purpose: LinkPurpose) -> Followed:
     """The same. Raises `Unknown` for a signature that is gone, too."""
     found = await follow(request, purpose)
     if found is None:
-        raise Unknown("signature_gone")
+        letter = await letter_named(request, purpose)
+        raise Unknown("signature_gone", letter_slug=None if letter is None else letter.slug)
     return found
+
+
+async def letter_named(request: Request, purpose: LinkPurpose) -> Letter | None:
+    """The letter that the link itself names, whether or not the signature is still there. Raises `Unknown`."""
+    letter_id = _opened(request, purpose).letter_id
+    return None if letter_id is None else await site_of(request).directory.letter_by_id(letter_id)
 
 
 def link_path(site: Site, followed: Followed, purpose: LinkPurpose, signature_id: str, *, fresh: bool = False) -> str:
     """The path of another link, sealed now. It holds as long as the one that was followed, unless it is `fresh`:
     nobody keeps a way in for ever by going round."""
     at = site.now() if fresh else followed.link.issued_at
-    path = PATHS[purpose].format(token=seal_link(site.seals, purpose, signature_id, at))
+    path = PATHS[purpose].format(token=seal_link(site.seals, purpose, signature_id, at, followed.letter.id))
     return path + (f"?{urlencode({'locale': followed.asked})}" if followed.asked else "")
 
 
@@ -115,7 +128,10 @@ async def page_about(
     shown: Signature | None = None,
     **values: Any,
 ) -> Response:
-    """A page in the language of its link, about the signature that it names, or about the one that is `shown`."""
+    """A page in the language of its link, about the signature that it names, or about the one that is `shown`.
+
+    Templates are told besides: `kept_until`, when one that was taken back is erased; `may_sign`: the letter is open.
+    """
     site = site_of(request)
     signature = shown or followed.signature
     signed = await what_was_signed(site.db, followed.letter, signature)
@@ -128,6 +144,8 @@ async def page_about(
         here=followed,
         signed=replace(signed, statement=typeset(signed.statement, signed.locale)),
         signature=signature,
+        kept_until=None if signature.withdrawn_at is None else signature.withdrawn_at + WITHDRAWN,
+        may_sign=followed.letter.status(site.now()) == "open",
         **values,
     )
 

@@ -34,10 +34,10 @@ async def stop(request: Request) -> Response:
     turns = site_of(request).turns
     here = await follow(request, "unsubscribe")
     if here is None:
-        return await erased_page(request, None, "unsubscribe")
+        return await erased_page(request, "unsubscribe", None, "unsubscribe")
     if here.seen.standing == "pending":
         await erase_own(turns, here.letter, here.signature.id, only_this=True)
-        return await erased_page(request, here, "unsubscribe")
+        return await erased_page(request, "unsubscribe", here, "unsubscribe")
     await change_consents(turns, here.letter, here.signature.id, all_taken_back(here.seen.mine), "unsubscribe")
     stays = here.seen.standing in ("confirmed", "repeated")
     return await note(request, here, "unsubscribed" if stays else "stopped", status=200)
