@@ -97,7 +97,7 @@ def senders(letter: Letter, partner: Partner) -> list[Sender]:
     if identity.legal_name and identity.postal_address and identity.privacy_url:
         reach = _reach(letter.settings.contact_email, identity.phone)
         found.append(Sender("initiators", identity.legal_name, identity.postal_address, reach))
-    if partner.may_ask_consent and not partner.is_house:
+    if partner.may_ask_consent:
         reach = _reach(partner.contact_email, partner.phone)
         found.append(Sender("partner", partner.legal_name or "", partner.postal_address or "", reach))
     return found

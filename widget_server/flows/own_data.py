@@ -2,7 +2,7 @@
 
 1. Every signature of their mailbox in this letter, as they may see it (`flows/look.py`).
 2. What they signed: the statement in the text version and the language that they saw.
-3. Each consent that they gave or ended, with the words that were in front of them; each mail that became due.
+3. Each consent that they gave or ended, with the words that were in front of them; each mail that left.
 
 One thing must stay true: what the page shows and what the file holds is the same document.
 """

@@ -56,6 +56,16 @@ async def consent_boxes(site: Site, here: Followed) -> list[Box]:
     return [box for box in boxes if box.offered or box.stands]
 
 
+async def may_write(site: Site, here: Followed) -> list[tuple[str, bool]]:
+    """Each partner through whom this person signed, by its name, and whether a consent to it stands."""
+    found: dict[str, bool] = {}
+    for one in here.seen.mine:
+        partner = await site.directory.partner_by_id(one.partner_id)
+        if partner is not None and not partner.is_house:
+            found[partner.name] = found.get(partner.name, False) or one.partner_opt_in
+    return list(found.items())
+
+
 async def _box(
     site: Site, here: Followed, rows: Sequence[Signature], purpose: Purpose, partner: Partner, who: str, *,
     may_give: bool,

@@ -18,7 +18,7 @@ from widget_server.flows.erase import erase_own
 from widget_server.flows.own_data import NOTED, TYPED, data_of
 from widget_server.flows.withdraw import withdraw
 from widget_server.web import signer_data
-from widget_server.web.consent_form import choices, consent_boxes
+from widget_server.web.consent_form import choices, consent_boxes, may_write
 from widget_server.web.correction_form import corrections
 from widget_server.web.forms import pressed, sent
 from widget_server.web.links import Followed, follow, followed, link_path, may_confirm, page_about, see
@@ -49,6 +49,7 @@ async def _page(
     stands = here.seen.standing in ("pending", "confirmed", "repeated")
     waits = here.seen.standing == "pending" and may_confirm(site, here)
     done = request.query_params.get("done")
+    kept = await data_of(site.db, site.directory, here.letter, shown)
     return await page_about(
         request,
         here,
@@ -59,7 +60,8 @@ async def _page(
         form=corrections(site, here.letter.settings, shown, here.locale, typed, errors) if stands else None,
         boxes=await consent_boxes(site, here) if stands else [],
         confirm=link_path(site, here, "confirm", here.signature.id) if waits else "",
-        kept=await data_of(site.db, site.directory, here.letter, shown),
+        kept=kept | {"contact_opt_in": any(one.contact_opt_in for one in here.seen.mine)},
+        may_write=await may_write(site, here),
         others=[(one, link_path(site, here, "signer", one.id)) for one in here.seen.others],
         news=done if done in DONE else None,
         typed_facts=TYPED,
@@ -140,7 +142,7 @@ def erasing(what: Question) -> Callable[[Request], Awaitable[Response]]:
         if here is not None:
             turns, id_ = site_of(request).turns, here.signature.id
             await erase_own(turns, here.letter, id_, only_this=what == "not_me")
-        return await erased_page(request, here, what)
+        return await erased_page(request, "signer", here, what)
 
     return handler
 
