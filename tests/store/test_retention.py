@@ -11,17 +11,20 @@ from sqlalchemy import func, insert, select, update
 
 from tests.conftest import Clock
 from tests.outbox.conftest import AddDestination, Sign, sign_many
+from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.retention import Swept
 from widget_server.flows import retention
 from widget_server.flows.directory import Directory
+from widget_server.flows.fan_out import fan_out
 from widget_server.flows.letter_status import change_letter_status
 from widget_server.flows.retention import sweep, sweep_in_turn
 from widget_server.store import retention as store
 from widget_server.store.db import Db
 from widget_server.store.remainders import remaining
 from widget_server.store.tables import (
+    attempts,
     audit,
     client_keys,
     deliveries,
@@ -262,3 +265,30 @@ async def test_one_server_an_hour_sweeps(
     clock.now -= DAY
     await sweep_in_turn(db, directory, clock())
     assert len(rounds) == 2, "a clock that was put back makes nobody sweep twice"
+
+
+async def test_attempts_go_after_ninety_days_and_what_became_of_their_deliveries_stays(
+    db: Db, directory: Directory, letter: Letter, add_destination: AddDestination, sign: Sign, clock: Clock
+) -> None:
+    await add_destination("https://crm.example.org/")
+    await sign()
+    await fan_out(db, {}, clock())
+
+    async def settled() -> None:
+        async with db.write() as writer:
+            (delivery, *_) = [row["id"] for row in await writer.all(select(deliveries.c.id).order_by(deliveries.c.id))]
+            await writer.execute(
+                insert(attempts).values(
+                    id=new_id(), delivery_id=delivery, started_at=clock(), duration_seconds=0.1, outcome="delivered"
+                )
+            )
+
+    await settled()
+    clock.now += 60 * DAY
+    await settled()
+    clock.now += 31 * DAY
+    number = await db.value(select(func.count()).select_from(deliveries))
+    await swept(db, directory, clock)
+    left = await db.all(select(attempts.c.started_at))
+    assert [row["started_at"] for row in left] == [clock() - 31 * DAY]
+    assert await db.value(select(func.count()).select_from(deliveries)) == number

@@ -29,7 +29,7 @@ async def retention(
     """Erase what is kept no longer, of every letter. A running server does so by itself, once an hour.
 
     Never confirmed: after 30 days. Withdrawn: 30 days later. Tests: after a day. The keyed hash of a client's
-    address: after 7 days. Contact details: `contact_days` (of letter.toml, 180 by default) after a letter has closed.
+    address: after 7 days. Contact details: contact_days (of letter.toml, 180 by default) after a letter has closed.
     The count stays as it is. "undersigned audit LETTER" shows what went.
     """
     async with desk() as d:

@@ -20,6 +20,8 @@ SEALED = timedelta(days=30)
 """An address that waits, sealed, to tell a destination that a consent ended."""
 MAIL = timedelta(days=30)
 """The record of a mail to a signer: when it went, what the mail server said."""
+ATTEMPT = timedelta(days=90)
+"""One try at a delivery: when, how long, what came back. What became of the delivery itself is kept."""
 QUOTA = timedelta(days=30)
 """That a mailbox got mail."""
 

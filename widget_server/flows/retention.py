@@ -3,8 +3,8 @@
 1. Of each letter: what nobody confirmed in 30 days, what was withdrawn 30 days ago, tests of yesterday.
 2. Once it has been closed for its `contact_days`: contact details of confirmed signatures, and all that was rejected.
 3. Once nothing can be confirmed any more: the keyed hashes of signers who are gone, and of who was reminded.
-4. Of all: clients' hashes and their keys after seven days, the record of mails after thirty, quotas, spent work, sealed
-   addresses that nobody took.
+4. Of all: clients' hashes and their keys after seven days, the record of mails after thirty, of attempts after ninety,
+   quotas, spent work, sealed addresses that nobody took.
 5. Keep in the audit log how much went, never what.
 
 One thing must stay true: each step is many short transactions, so that signing goes on; a round that is cut short is
@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from widget_server.domain.letters import Letter
 from widget_server.domain.links import takes_confirmations
-from widget_server.domain.retention import CLIENT, MAIL, QUOTA, SEALED, TEST, UNCONFIRMED, WITHDRAWN, Swept
+from widget_server.domain.retention import ATTEMPT, CLIENT, MAIL, QUOTA, SEALED, TEST, UNCONFIRMED, WITHDRAWN, Swept
 from widget_server.flows.directory import Directory
 from widget_server.store import retention as store
 from widget_server.store.audit import record
@@ -53,6 +53,7 @@ async def sweep(db: Db, letters: list[Letter], now: datetime, *, actor: str, dry
         first_day = (now - CLIENT).date()
         await _until_done(db, lambda writer: store.forget_clients(writer, now - CLIENT, first_day))
         await _until_done(db, lambda writer: store.forget_mails(writer, now - MAIL))
+        await _until_done(db, lambda writer: store.forget_attempts(writer, now - ATTEMPT))
         async with db.write() as writer:
             await store.forget_traces(writer, now - QUOTA, now)
     return swept

@@ -18,6 +18,7 @@ from widget_server.store.db import Db, Writer
 from widget_server.store.remainders import add_remainders
 from widget_server.store.signatures import delete_signatures
 from widget_server.store.tables import (
+    attempts,
     deliveries,
     events,
     mail_quotas,
@@ -164,6 +165,16 @@ async def forget_mails(writer: Writer, before: datetime) -> int:
         await writer.execute(delete(events).where(e.id.in_(mails)))
     if old:
         await _set_mark(writer, "mails", old[-1]["seq"])
+    return len(old)
+
+
+async def forget_attempts(writer: Writer, before: datetime) -> int:
+    """Removes a batch of attempts from before; gives how many. Their ids are in the order of time."""
+    a = attempts.c
+    rows = await writer.all(select(a.id, a.started_at).order_by(a.id).limit(BATCH))
+    old = [row["id"] for row in takewhile(lambda row: row["started_at"] < before, rows)]
+    if old:
+        await writer.execute(delete(attempts).where(a.id.in_(old)))
     return len(old)
 
 
