@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 from tests.outbox.conftest import sign_many
 from widget_server.__main__ import app
+from widget_server.cli.delivery_lines import in_words, on_one_line
 from widget_server.domain.ids import new_id
 from widget_server.domain.tokens import Seals
 from widget_server.domain.vault import Vault
@@ -46,6 +48,10 @@ class Sink:
                 self.send_response(sink.status)
                 self.end_headers()
                 self.wfile.write(b"said the sink")
+
+            def do_GET(self) -> None:
+                self.send_response(sink.status)
+                self.end_headers()
 
             def log_message(self, *_: Any) -> None:
                 """Says nothing."""
@@ -130,19 +136,21 @@ def signed_and_delivered(number: int = 1) -> None:
 def test_the_kinds_with_their_options(run: Run) -> None:
     kinds = {kind["kind"]: kind for kind in value(run("destination", "kinds", "--json"))}
     assert {"webhook", "slack"} <= set(kinds)
-    assert [option["name"] for option in kinds["webhook"]["options"]] == ["contact_details", "pace"]
+    assert {"contact_details", "pace"} <= {option["name"] for option in kinds["webhook"]["options"]}
     assert "digest_seconds" in run("destination", "kinds").stdout
 
 
 def test_a_destinations_life(run: Run, sink: Sink) -> None:
     added = add(run, "webhook", "--url", sink.url)
-    assert set(added) == {"id", "kind", "secret"}
+    assert set(added) == {"id", "kind", "secret", "public_keys"}
     assert added["secret"].startswith("whsec_")
     id_ = added["id"]
     shown = value(run("destination", "show", id_, "--json"))
     assert (shown["id"], shown["kind"], shown["status"], shown["url"]) == (id_, "webhook", "active", sink.url)
     assert "whsec_" not in json.dumps(shown)
     assert sink.bodies == [], "adding one sends nothing"
+    assert value(run("destination", "check", id_, "--json")) == {"id": id_, "asked": False, "problems": []}
+    assert sink.bodies == [], "checking a webhook asks nobody"
     tried = value(run("destination", "test", id_, "--json"))
     assert (tried["outcome"], tried["status_code"]) == ("delivered", 200)
     (test,) = sink.bodies
@@ -162,7 +170,7 @@ def test_a_test_that_fails_says_why_and_changes_nothing(run: Run, sink: Sink) ->
     id_ = add(run, "webhook", "--url", sink.url)["id"]
     sink.status = 500
     failed = run("destination", "test", id_, ok=False)
-    assert failed.stderr.splitlines() == ["not delivered: http_500", "said the sink"]
+    assert failed.stderr.splitlines() == ["not delivered: http_500: something is wrong on its side", "said the sink"]
     assert value(run("destination", "show", id_, "--json"))["first_failed_at"] is None
     (delivery,) = value(run("delivery", "list", "letter", "--json"))
     assert (delivery["event_type"], delivery["status"], delivery["next_attempt_at"]) == (
@@ -170,6 +178,52 @@ def test_a_test_that_fails_says_why_and_changes_nothing(run: Run, sink: Sink) ->
         "failed",
         None,
     )
+
+
+CANNOT_BE_ASKED = {"webhook", "slack", "mattermost", "rocketchat", "teams", "email"}
+
+
+def test_each_kind_says_whether_its_target_can_be_asked(run: Run) -> None:
+    kinds = value(run("destination", "kinds", "--json"))
+    assert {kind["kind"] for kind in kinds if not kind["can_be_asked"]} == CANNOT_BE_ASKED
+
+
+def test_checking_a_webhook_does_not_claim_that_somebody_answers(run: Run, sink: Sink) -> None:
+    id_ = add(run, "webhook", "--url", sink.url)["id"]
+    sink.server.socket.close()  # from now on its port refuses connections
+    said = run("destination", "check", id_).stdout.splitlines()
+    assert said == [
+        "The options are well formed. Kind webhook cannot be asked without sending; this sends a test:",
+        f"undersigned destination test {id_}",
+    ]
+    assert run("destination", "test", id_, ok=False).stderr.startswith("not delivered: connection_refused")
+
+
+def test_checking_judges_the_options_by_the_settings_of_today(
+    run: Run, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = add(run, "webhook", "--url", sink.url)["id"]
+    monkeypatch.setenv("UNDERSIGNED_EGRESS_ALLOW", "")
+    for verb in ("check", "test"):
+        assert "url: " in run("destination", verb, id_, ok=False).stderr
+    assert sink.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (200, "The options are well formed, and discord, which was asked, has nothing against them.\n"),
+        (404, "url: Discord knows no such webhook: make a new one and give its address\n"),
+    ],
+)
+def test_checking_a_target_that_can_be_asked_says_what_it_says(run: Run, sink: Sink, status: int, said: str) -> None:
+    id_ = add(run, "discord", "--url", f"{sink.url}/api/webhooks/1/abc")["id"]
+    sink.status = status
+    checked = run("destination", "check", id_, ok=status == 200)
+    assert checked.stdout + checked.stderr == said
+    assert sink.bodies == []
+    again = value(run("destination", "check", id_, "--json", ok=status == 200))
+    assert (again["asked"], bool(again["problems"])) == (True, status != 200)
 
 
 def test_a_slack_address_is_read_from_a_file_or_standard_input_and_never_shown(
@@ -199,16 +253,19 @@ def test_everything_that_is_wrong_is_said_at_once(run: Run) -> None:
     lines = wrong.stderr.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "colour",
+        "pace",
         "event signature.made",
         "contact_details",
-        "pace",
         "url",
         "url",
     ]
     assert "no kind pigeon" in run("destination", "add", "letter", "pigeon", ok=False).stderr
     assert "url: needed" in run("destination", "add", "letter", "webhook", ok=False).stderr
     assert "KEY=VALUE" in run("destination", "add", "letter", "webhook", "--option", "x", ok=False).stderr
-    assert "cannot be read" in run("destination", "add", "letter", "webhook", "--url", "@no", ok=False).stderr
+    add = ("destination", "add", "letter", "webhook", "--url")
+    assert "url: no cannot be read: No such file or directory" in run(*add, "@no", ok=False).stderr
+    twice = run(*add, "-", "--option", "header_value=-", ok=False, given="https://example.org/hook")
+    assert twice.stderr.startswith("header_value: nothing came on standard input")
     assert "no letter" in run("destination", "list", "nothing", ok=False).stderr
     assert value(run("destination", "list", "letter", "--json")) == []
 
@@ -252,8 +309,73 @@ def test_replay_brings_what_was_before_the_destination(run: Run, sink: Sink) -> 
     signed_and_delivered(1)
     assert len(sink.bodies) == 1
     assert value(run("delivery", "replay", id_, "--since", "2999-01-01", "--json"))["events"] == 0
-    assert value(run("delivery", "replay", id_, "--json")) == {"destination": id_, "events": 4}
+    dry = value(run("delivery", "replay", id_, "--missing", "--dry-run", "--json"))
+    assert dry == {"destination": id_, "events": 3, "dry_run": True}
+    assert value(run("delivery", "replay", id_, "--json")) == {"destination": id_, "events": 4, "dry_run": False}
     signed_and_delivered(0)
     assert len(sink.bodies) == 5
     assert len({body["data"]["id"] for body in sink.bodies}) == 4
     assert "write a time" in run("delivery", "replay", id_, "--since", "lately", ok=False).stderr
+    assert "no such type" in run("delivery", "replay", id_, "--event", "signature.made", ok=False).stderr
+    assert "give one" in run("delivery", "replay", id_, "--missing", "--status", "failed", ok=False).stderr
+
+
+def test_what_waits_is_called_off(run: Run, sink: Sink) -> None:
+    add(run, "webhook", "--url", sink.url, "--event", "signature.confirmed")
+    sink.status = 500
+    signed_and_delivered()
+    (waiting,) = value(run("delivery", "list", "letter", "--status", "pending", "--json"))
+    assert value(run("delivery", "cancel", waiting["id"], "--json")) == {"cancelled": [waiting["id"]]}
+    assert "left alone: cancelled" in run("delivery", "cancel", waiting["id"]).stdout
+    (row,) = value(run("delivery", "list", "letter", "--json"))
+    assert (row["status"], row["next_attempt_at"]) == ("cancelled", None)
+
+
+def columns(stdout: str) -> list[dict[str, str]]:
+    """The rows of a list, by heading: columns stand two blanks apart."""
+    heading, *rows = stdout.splitlines()
+    starts = [found.start() for found in re.finditer(r"(?:^|(?<=  ))\S", heading)]
+    ends = [*starts[1:], None]
+    return [
+        {heading[a:b].strip(): row[a:b].strip() for a, b in zip(starts, ends, strict=True)} for row in rows
+    ]  # fmt: skip
+
+
+def test_the_list_of_deliveries_says_when_what_where_to_and_what_became_of_it(run: Run, sink: Sink) -> None:
+    assert run("delivery", "list", "letter").stdout == "None.\n"
+    id_ = add(run, "webhook", "--url", sink.url, "--event", "signature.confirmed")["id"]
+    sink.status = 500
+    signed_and_delivered()
+    sink.status = 422
+    signed_and_delivered()
+    rows = [row for row in columns(run("delivery", "list", "letter").stdout) if row["DESTINATION"] == id_]
+    exact = {row["id"]: row for row in value(run("delivery", "list", "letter", "--json"))}
+    assert len(rows) == 2
+    for row in rows:
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ", row["HAPPENED"])
+        assert (row["EVENT"], row["TO"], row["ATTEMPTS"]) == ("signature.confirmed", "webhook", "1")
+        assert row["STATUS"] == exact[row["DELIVERY"]]["status"]
+    again, failed = rows
+    assert again["NEXT ATTEMPT"] == exact[again["DELIVERY"]]["next_attempt_at"][:19].replace("T", " ") + "Z"
+    assert again["LAST ERROR"] == "http_500: something is wrong on its side"
+    assert (failed["NEXT ATTEMPT"], failed["LAST ERROR"]) == ("–", "http_422: it refuses what was sent")
+    run("destination", "pause", id_)
+    assert "waits: paused" in run("delivery", "list", "letter", "--status", "pending").stdout
+
+
+def test_what_a_target_says_cannot_act_on_a_terminal() -> None:
+    assert on_one_line("<h1>no\r\n\x1b[2J way</h1>\u202e ") == "<h1>no [2J way</h1>"
+    assert in_words("refused: one\ntwo") == "refused: one two"
+    assert in_words("smtp_auth") == "smtp_auth"
+    assert in_words("smtp_451") == "smtp_451: the mail server cannot take it now"
+    assert in_words(None) == ""
+
+
+def test_enabling_says_how_to_catch_up_only_after_having_been_off(run: Run, sink: Sink) -> None:
+    id_ = add(run, "webhook", "--url", sink.url, "--event", "signature.confirmed")["id"]
+    run("destination", "pause", id_)
+    assert "replay" not in run("destination", "enable", id_).stdout
+    sink.status = 410
+    signed_and_delivered()
+    assert value(run("destination", "show", id_, "--json"))["status"] == "disabled"
+    assert f"undersigned delivery replay {id_} --missing" in run("destination", "enable", id_).stdout

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from tests.conftest import Clock
 from tests.outbox.conftest import AddDestination, Sign
 from tests.outbox.receiver import Answer, Receiver
+from widget_server.contract import Event, LetterFacts
 from widget_server.domain.letters import Letter
+from widget_server.flows.fan_out import fan_out
 from widget_server.outbox.dispatcher import Dispatcher
+from widget_server.outbox.lanes import Lane
+from widget_server.outbox.routes import Route, Routes
 from widget_server.store.db import Db
+from widget_server.store.deliveries import Work
 from widget_server.store.delivery_log import deliveries_of
-from widget_server.store.destinations import find_destination
+from widget_server.store.destinations import due, find_destination
 from widget_server.store.tables import signatures
 
 
@@ -149,3 +155,44 @@ async def test_a_webhook_that_slack_no_longer_knows_is_switched_off(
     row = await find_destination(db, id_)
     assert row is not None
     assert (row.health.status, row.health.reason) == ("disabled", "http_404: no_service")
+
+
+async def test_what_is_held_back_is_neither_read_nor_rendered_every_second(
+    add_destination: AddDestination,
+    receiver: Receiver,
+    sign: Sign,
+    dispatcher: Dispatcher,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rendered: list[str] = []
+    render = Routes.render
+
+    async def counted(self: Routes, route: Route, facts: LetterFacts, work: Work) -> Event:
+        rendered.append(work.id)
+        return await render(self, route, facts, work)
+
+    monkeypatch.setattr(Routes, "render", counted)
+    await add_destination(receiver.url, "slack", locale="en", digest_seconds="60")
+    crew = dispatcher._crew(patient=False)
+
+    async def look() -> None:
+        await fan_out(dispatcher._db, dispatcher._kinds, clock())
+        for id_ in await due(dispatcher._db, clock()):
+            await Lane(crew, id_).run()
+        clock.advance(2)
+
+    await sign(name="First")
+    await look()
+    rendered.clear()
+    for name in ("Second", "Third"):
+        await sign(name=name)
+    for _ in range(20):
+        await look()
+    assert (len(receiver.received), len(rendered)) == (1, 2), "once each, while they are held back"
+    await sign(name="Fourth")
+    await look()
+    assert len(rendered) == 5, "once more when another one has come"
+    clock.advance(30)
+    await look()
+    assert "Fourth" in receiver.received[1].json["text"]

@@ -1,111 +1,30 @@
-"""The guarded client, against our own resolver and servers on loopback. No test here may dial another
-address."""
+"""Where the guarded client goes, and to whom it proves that it is there. No test here may dial another address than
+loopback."""
 
 from __future__ import annotations
 
 import asyncio
-import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from tests.outbox.receiver import Answer, Receiver
-from widget_server.contract import DeliveryError, Permanent, Temporary
-from widget_server.outbox.egress import BODY_LIMIT, Egress
+from tests.outbox.receiver import Receiver
+from tests.outbox.way_out import (
+    Names,
+    code_of,
+    dialled,
+    egress,
+    own_certificate,
+    post,
+    raw_server,
+    read_request,
+)
+from widget_server.contract import Permanent, Temporary
 
-LOOPBACK = (ip_network("127.0.0.0/8"),)
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@pytest.fixture(autouse=True)
-def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every address that is dialled; one that is not loopback ends the test."""
-    seen: list[str] = []
-    connect = asyncio.selector_events.BaseSelectorEventLoop.sock_connect
-
-    async def watched(loop: Any, sock: socket.socket, address: Any) -> None:
-        assert str(address[0]).startswith("127."), f"{address} was dialled"
-        seen.append(address[0])
-        await connect(loop, sock, address)
-
-    monkeypatch.setattr(asyncio.selector_events.BaseSelectorEventLoop, "sock_connect", watched)
-    return seen
-
-
-class Names:
-    """A resolver of our own: the answers for a name, one look-up after another, the last one for ever."""
-
-    def __init__(self, **answers: Sequence[Sequence[str]]) -> None:
-        self.answers = {name.replace("_", "."): list(each) for name, each in answers.items()}
-        self.asked: list[str] = []
-
-    def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked.append(host)
-        each = self.answers.get(host)
-        if each is None:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return each.pop(0) if len(each) > 1 else each[0]
-
-
-@asynccontextmanager
-async def egress(
-    names: Callable[[str, int], Sequence[str]] | None = None, allowed: Any = LOOPBACK, seconds: float = 3
-) -> AsyncIterator[Egress]:
-    made = Egress(
-        allowed=allowed,
-        public_url="https://letters.example.org",
-        user_agent="Undersigned/0 (+https://letters.example.org)",
-        deadline_seconds=seconds,
-        lookup=names or Names(),
-    )
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-async def post(out: Egress, url: str, **headers: str) -> Any:
-    return await out.client().post(url, content=b"{}", headers=headers)
-
-
-async def code_of(sending: Awaitable[Any]) -> str:
-    with pytest.raises(DeliveryError) as caught:
-        await sending
-    return caught.value.code
-
-
-@asynccontextmanager
-async def raw_server(handler: Handler, **options: Any) -> AsyncIterator[int]:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await handler(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, **options)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-
-
-async def read_request(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    lengths = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    return head + await reader.readexactly(int(lengths[0].split(b":")[1]))
+__all__ = ["dialled"]
 
 
 async def test_a_name_is_resolved_judged_and_dialled_with_its_own_host_header(receiver: Receiver) -> None:
@@ -179,80 +98,11 @@ async def test_the_socket_itself_is_judged_whatever_the_resolver_said(dialled: l
     assert dialled == []
 
 
-async def test_a_redirect_is_not_followed_and_cookies_are_not_kept(receiver: Receiver) -> None:
-    receiver.answers = [
-        Answer(302, {"Location": "http://127.0.0.1:1/", "Set-Cookie": "a=b; Path=/"}),
-        Answer(),
-    ]
-    async with egress() as out:
-        assert (await post(out, receiver.url)).status_code == 302
-        await post(out, receiver.url)
-    assert len(receiver.received) == 2
-    assert "Cookie" not in receiver.received[1].headers
-
-
 async def test_proxies_of_the_environment_are_ignored(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with egress() as out:
         assert (await post(out, receiver.url)).status_code == 200
-
-
-async def test_the_body_is_cut_and_not_unpacked(receiver: Receiver) -> None:
-    bomb = gzip.compress(b"\0" * 5_000_000)
-    receiver.answers = [
-        Answer(200, {"Content-Encoding": "gzip"}, bomb),
-        Answer(200, {}, b"y" * (BODY_LIMIT * 20)),
-        Answer(200),
-    ]
-    async with egress() as out:
-        packed = await post(out, receiver.url)
-        long = await post(out, receiver.url)
-        assert (await post(out, receiver.url)).text == "ok"
-    assert packed.content == bomb[:BODY_LIMIT]
-    assert long.content == b"y" * BODY_LIMIT
-
-
-async def test_the_deadline_holds_for_headers_and_for_a_body_that_drips() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        await reader.read()
-
-    async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-        gone = asyncio.create_task(reader.read())
-        while not gone.done():
-            writer.write(b".")
-            await writer.drain()
-            await asyncio.wait([gone], timeout=0.05)
-
-    for handler in (silent, drips):
-        async with raw_server(handler) as port, egress(seconds=0.5) as out:
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            assert await code_of(post(out, f"http://127.0.0.1:{port}/")) == "timeout"
-            assert loop.time() - began < 1.5
-
-
-async def test_each_network_error_has_its_name() -> None:
-    async def resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.transport.abort()
-
-    async def mumbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.write(b"mumble\r\n\r\n")
-
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        async with egress() as out:
-            assert await code_of(post(out, f"http://127.0.0.1:{closed.getsockname()[1]}/")) == "connection_refused"
-            assert await code_of(post(out, "https://nowhere.example.org/")) == "dns_error"
-            async with raw_server(resets) as port:
-                assert await code_of(post(out, f"http://127.0.0.1:{port}/")) == "connection_reset"
-            async with raw_server(mumbles) as port:
-                assert await code_of(post(out, f"http://127.0.0.1:{port}/")) == "network_error"
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_a_tls_error(tmp_path: Path) -> None:
@@ -307,26 +157,32 @@ async def test_what_is_blocked_is_permanent_and_what_is_down_is_not() -> None:
             await post(out, "https://nowhere.example.org/")
 
 
-def own_certificate(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a.example")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("a.example")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "server.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
+async def test_passwords_of_the_users_files_are_ignored(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n", "utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    async with egress() as out:
+        await post(out, receiver.url)
+    assert "Authorization" not in receiver.received[0].headers
+
+
+async def test_a_certificate_for_another_name_and_an_old_tls_are_refused(tmp_path: Path) -> None:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    server = own_certificate(tmp_path)
+    names = Names(a_example=[["127.0.0.1"]], b_example=[["127.0.0.1"]])
+    async with raw_server(handler, ssl=server) as port, egress(names) as out:
+        out._tls = ssl.create_default_context(cafile=tmp_path / "server.pem")  # an authority of our own
+        assert (await post(out, f"https://a.example:{port}/")).status_code == 204
+        assert await code_of(post(out, f"https://b.example:{port}/")) == "tls_error"
+    async with egress() as out:
+        out._open(only_inside=False)
+        assert out._tls is not None
+        assert out._tls.minimum_version == ssl.TLSVersion.TLSv1_2
+        assert out._tls.verify_mode is ssl.CERT_REQUIRED
+        assert out._tls.check_hostname

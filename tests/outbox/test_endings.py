@@ -16,12 +16,14 @@ from tests.outbox.receiver import Answer, Receiver
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.vault import Vault
+from widget_server.flows.by_staff import Staff
 from widget_server.flows.change_consents import Choice, change_consents
-from widget_server.flows.erase import erase_own
+from widget_server.flows.erase import erase_named, erase_own
 from widget_server.flows.turn import Turns
 from widget_server.flows.withdraw import withdraw
 from widget_server.outbox.dispatcher import Dispatcher
 from widget_server.store.db import Db
+from widget_server.store.signatures import update_signature
 from widget_server.store.tables import attempts, consents, deliveries, events, signatures
 
 ADDRESS = "odile.marchand@example.org"
@@ -186,3 +188,61 @@ async def test_consent_given_later_is_told_with_the_address(
 
     nothing_offered = Choice("partner", given=True, partner_id=partner.id, offered=Consents("v2", {"fr": {}}))
     assert await change_consents(place.turns, place.letter, id_, [nothing_offered], "page") == 0, "no box, no consent"
+
+
+async def test_the_address_stays_where_another_consent_of_the_same_mailbox_stands(
+    place: Place, add_destination: AddDestination, sign: Sign, partner: Partner
+) -> None:
+    url = place.receiver.url
+    await add_destination(f"{url}/letter")
+    await add_destination(f"{url}/partner", partner=partner)
+    both = {"email": ADDRESS, "address_hash": "odile", "contact_opt_in": True}
+    person = await sign(**both, partner_opt_in=True)
+    organization = await sign(**both, kind="organization", organization="Maple")
+    await place.heard()
+
+    await withdraw(place.turns, place.letter, person)
+    told = dict(await place.heard())
+    assert told["/hook/letter"]["data"]["email"] is None, "for the organization they may still write there"
+    assert told["/hook/partner"]["data"]["email"] == ADDRESS, "this consent stands nowhere else"
+
+    taken_back = Choice("initiators", given=False)
+    assert await change_consents(place.turns, place.letter, organization, [taken_back], "page") == 1
+    told = dict(await place.heard())
+    assert told["/hook/letter"]["data"]["email"] == ADDRESS, "it was the last"
+    assert told["/hook/partner"]["data"]["email"] is None
+
+
+async def test_whoever_ends_all_their_consents_at_once_is_told_of_once(
+    place: Place, add_destination: AddDestination, sign: Sign
+) -> None:
+    await add_destination(place.receiver.url, events=("signature.confirmed",))
+    both = {"email": ADDRESS, "address_hash": "odile", "contact_opt_in": True}
+    first, second = await sign(**both), await sign(**both)
+    await place.heard()
+    async with place.db.write() as writer:
+        await update_signature(writer, second, repeat_of=first)
+    await erase_named(place.turns, place.letter, [first], Staff("staff"))
+    assert [body["data"]["email"] for _, body in await place.heard()] == [ADDRESS]
+
+
+async def test_an_address_written_in_another_way_is_another_one_on_a_list(
+    place: Place, add_destination: AddDestination, sign: Sign
+) -> None:
+    await add_destination(place.receiver.url, events=("signature.confirmed",))
+    first = await sign(email=ADDRESS, address_hash="odile", contact_opt_in=True)
+    await sign(email=ADDRESS.replace("@", "+maple@"), address_hash="odile", contact_opt_in=True)
+    await place.heard()
+    await withdraw(place.turns, place.letter, first)
+    assert [body["data"]["email"] for _, body in await place.heard()] == [ADDRESS]
+
+
+async def test_who_gets_ids_only_was_not_sent_the_address(
+    place: Place, add_destination: AddDestination, sign: Sign
+) -> None:
+    await add_destination(place.receiver.url, events=("signature.confirmed",), body="thin")
+    id_ = await sign(email=ADDRESS, contact_opt_in=True)
+    assert len(await place.heard()) == 1
+    await erase_own(place.turns, place.letter, id_)
+    assert [row for row in await place.db.all(select(deliveries.c.sealed)) if row["sealed"]] == []
+    assert await place.heard() == [], "there is nothing to take out, and it does not listen to this type"

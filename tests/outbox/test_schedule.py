@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from widget_server.contract import (
@@ -14,12 +14,14 @@ from widget_server.contract import (
     NotAuthorized,
     Permanent,
     Response,
+    Suppressed,
     Temporary,
+    Unknown,
     judge,
     retry_after_seconds,
 )
 from widget_server.domain.deliveries import Bearing, Outcome
-from widget_server.outbox.schedule import DELAYS_SECONDS, bug, delay_seconds, delivered, failed
+from widget_server.outbox.schedule import DELAYS_SECONDS, FREE_FAULTS, bug, delay_seconds, delivered, failed
 
 NOW = datetime(2026, 6, 20, 12, tzinfo=UTC)
 
@@ -59,7 +61,8 @@ errors = st.one_of(
 )
 
 
-@given(st.lists(errors, min_size=60, max_size=60), st.randoms())
+@settings(deadline=None)
+@given(st.lists(errors, min_size=10 * (FREE_FAULTS + 1), max_size=10 * (FREE_FAULTS + 1)), st.randoms())
 def test_every_delivery_ends_and_never_goes_back_in_time(
     story: list[DeliveryError | None], dice: random.Random
 ) -> None:
@@ -69,16 +72,16 @@ def test_every_delivery_ends_and_never_goes_back_in_time(
         if event is not None:
             verdict = failed(event, attempts, throttled, at, dice.uniform)
         else:
-            verdict = bug("internal: 1", attempts, at, dice.uniform)
+            verdict = bug("internal: 1", attempts, throttled, at, dice.uniform)
         assert verdict.attempts in (attempts, attempts + 1)
         attempts, throttled = verdict.attempts, verdict.throttled
         if verdict.status == "failed":
-            assert attempts == 10
+            assert attempts == 10 or throttled == FREE_FAULTS
             return
         assert verdict.next_attempt_at is not None
         assert timedelta(seconds=1) <= verdict.next_attempt_at - at <= timedelta(hours=28.8)
         at = verdict.next_attempt_at
-    # At most four free throttles stand before each of ten attempts.
+    # At most so many free throttles and faults stand before each of ten attempts.
     raise AssertionError(f"{tries} tries and no end")
 
 
@@ -93,6 +96,18 @@ def test_retry_after_is_free_until_the_fifth_in_a_row() -> None:
     assert seen == [0, 0, 0, 0, 1, 2]
     other = failed(Temporary("http_500"), attempts, throttled, NOW, plain)
     assert other.throttled == 0
+
+
+def test_faults_of_ours_wait_as_the_schedule_says_and_spend_nothing_but_not_for_ever() -> None:
+    at, throttled, waits = NOW, 0, []
+    for _ in range(FREE_FAULTS):
+        verdict = bug("internal: 1", 3, throttled, at, plain)
+        assert (verdict.status, verdict.attempts) == ("pending", 3)
+        assert verdict.next_attempt_at is not None
+        waits.append((verdict.next_attempt_at - at).total_seconds())
+        at, throttled = verdict.next_attempt_at, verdict.throttled
+    assert waits == [*DELAYS_SECONDS, *[DELAYS_SECONDS[-1]] * (FREE_FAULTS - len(DELAYS_SECONDS))]
+    assert bug("internal: 1", 3, throttled, at, plain).status == "failed"
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(0, 1), (0.2, 1), (30, 30), (86_400, 86_400), (10**7, 86_400)])
@@ -117,8 +132,22 @@ def test_what_each_error_means() -> None:
     assert (gone.status, gone.outcome) == ("failed", Outcome.GONE)
     locked = failed(NotAuthorized("http_403"), 2, 0, NOW, plain)
     assert (locked.status, locked.outcome, locked.attempts) == ("pending", Outcome.CREDENTIALS, 2)
-    ours = bug("internal: 1", 0, NOW, plain)
-    assert (ours.outcome, ours.bearing, ours.status) == (Outcome.OURS, Bearing.NOTHING, "pending")
+    ours = bug("internal: 1", 0, 0, NOW, plain)
+    assert (ours.outcome, ours.bearing, ours.status, ours.attempts) == (Outcome.OURS, Bearing.NOTHING, "pending", 0)
+    unknown = failed(Unknown("timeout"), 0, 0, NOW, plain)
+    assert (unknown.outcome, unknown.bearing, unknown.status, unknown.attempts) == (
+        Outcome.UNKNOWN,
+        Bearing.ILL,
+        "pending",
+        1,
+    )
+    choice = failed(Suppressed("unsubscribed", "their own choice"), 0, 0, NOW, plain)
+    assert (choice.outcome, choice.bearing, choice.status, choice.error) == (
+        Outcome.SUPPRESSED,
+        Bearing.NOTHING,
+        "cancelled",
+        "unsubscribed: their own choice",
+    )
     done = delivered(Response(200, {}, b"x" * 5000), 3)
     assert (done.attempts, len(done.response or "")) == (4, 1000)
 

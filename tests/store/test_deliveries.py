@@ -19,7 +19,7 @@ from widget_server.flows.fan_out import fan_out
 from widget_server.flows.settle import settle
 from widget_server.outbox.registry import Registry
 from widget_server.store.db import Db
-from widget_server.store.deliveries import Settlement, claim, claim_these, due_work, let_go, work
+from widget_server.store.deliveries import Settlement, claim, claim_these, due_ids, let_go, work
 from widget_server.store.delivery_log import attempts_at, deliveries_of, numbers_by_status
 from widget_server.store.destinations import due, take_turn
 from widget_server.store.pulse import pulse
@@ -101,14 +101,14 @@ async def test_what_is_let_go_is_due_again(db: Db, destination: str, clock: Cloc
 
 async def test_work_comes_with_what_it_speaks_of(db: Db, destination: str, clock: Clock) -> None:
     async with db.write() as writer:
-        first, *_ = await due_work(writer, destination, limit=10, now=clock())
-        (same,) = await work(writer, [first.id])
-        mine = await claim_these(writer, [first.id], lease=new_id(), now=clock(), until=clock())
-    assert same == first
-    assert mine == {first.id}
-    assert first.facts is not None
-    assert (first.facts.name, first.facts.public, first.facts.created_at) == ("Zoë Gagné", True, clock())
-    assert (first.event.type, first.event.occurred_at) == ("signature.confirmed", clock())
+        first, *_ = await due_ids(writer, destination, limit=10, now=clock())
+        (found,) = await work(writer, [first])
+        mine = await claim_these(writer, [first], lease=new_id(), now=clock(), until=clock())
+    assert found.id == first
+    assert mine == {first}
+    assert found.facts is not None
+    assert (found.facts.name, found.facts.public, found.facts.created_at) == ("Zoë Gagné", True, clock())
+    assert (found.event.type, found.event.occurred_at) == ("signature.confirmed", clock())
 
 
 async def test_a_failure_counts_only_for_who_holds_the_lease_and_a_success_for_anybody(

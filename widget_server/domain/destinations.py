@@ -11,8 +11,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
+
+from widget_server.contract import Integration, Problem
 
 OVERLAP = timedelta(hours=24)
 ALL_DETAILS = ("contact_details", "all")
@@ -70,6 +73,34 @@ def read_configuration(value: Mapping[str, Any]) -> Configuration:
         value["options"],
         tuple(Secret(secret, datetime.fromisoformat(until) if until else None) for secret, until in value["secrets"]),
     )
+
+
+def option_problems(kind: Integration, options: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with options whatever they mean: unknown, missing, not among the choices, no number."""
+    known = {option.name: option for option in kind.options}
+    names = ", ".join(known) or "none"
+    found = [
+        Problem(name, f"kind {kind.kind} has no such option; its options: {names}")
+        for name in options
+        if name not in known
+    ]
+    for option in known.values():
+        value = options.get(option.name)
+        if not value:
+            if option.required:
+                found.append(Problem(option.name, f"needed: {option.help}"))
+        elif option.choices and value not in option.choices:
+            found.append(Problem(option.name, f"one of {', '.join(option.choices)}"))
+        elif option.form == "number" and not _is_number(value):
+            found.append(Problem(option.name, f"a number: {option.help}"))
+    return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def new_secret() -> Secret:

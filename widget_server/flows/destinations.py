@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from widget_server.contract import Integration, Problem
+from widget_server.contract import Destination, Integration, Problem
 from widget_server.domain.deliveries import Health
 from widget_server.domain.destinations import (
     ALL_DETAILS,
     OVERLAP,
     Configuration,
     new_secret,
+    option_problems,
     read_configuration,
 )
 from widget_server.domain.events import EVENT_TYPES
@@ -54,11 +55,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """`secret` is shown this once; None for kinds that do not sign."""
+    """`secret` is shown this once; None for kinds that do not sign. `public_keys`: what receivers verify with, where
+    that is not the secret."""
 
     id: str
     kind: str
     secret: str | None
+    public_keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +117,38 @@ class Office:
                 subject=id_,
                 data=data,
             )
-        return Added(id_, wanted.kind, secrets[0].value if secrets else None)
+        keys = public_keys(integration, id_, configuration, now)
+        return Added(id_, wanted.kind, secrets[0].value if secrets else None, keys)
+
+    async def problems(self, row: DestinationRow) -> list[str]:
+        """What is wrong with the configuration that it has, judged as when it was added; its target is not asked.
+        Raises `Unsealable`, and `KeyError` where the kind is not installed."""
+        configuration = self.configuration(row)
+        partner = None if row.partner_id is None else await self.directory.partner_by_id(row.partner_id)
+        wanted = Wanted(row.kind, configuration.url, configuration.options, row.event_types or ())
+        return await self._problems(self.kinds[row.kind], partner, wanted)
 
     async def _problems(self, integration: Integration, partner: Partner | None, wanted: Wanted) -> list[str]:
-        found: list[str] = []
-        known = {option.name: option for option in integration.options}
-        for name in wanted.options:
-            if name not in known:
-                names = ", ".join(known) or "none"
-                found.append(f"{name}: kind {wanted.kind} has no such option; its options: {names}")
-        for option in known.values():
-            if option.required and not wanted.options.get(option.name):
-                found.append(f"{option.name}: needed: {option.help}")
+        told = option_problems(integration, wanted.options)
+        found = [f"{problem.option}: {problem.message}" for problem in told]
         for type_ in wanted.event_types:
             if type_ not in EVENT_TYPES:
                 found.append(f"event {type_}: there is no such type; the types: {', '.join(EVENT_TYPES)}")
         option_name, value = ALL_DETAILS
         if partner is not None and wanted.options.get(option_name) == value:
             found.append(f"{option_name}: a partner gets contact details only of those who opted in to it")
-        if not wanted.url.strip():
-            found.append("url: needed: the address to send to")
-            return found
-        hosts = integration.limits(wanted.options).hosts if not found else integration.limits({}).hosts
-        told = [*integration.check(wanted.url.strip(), wanted.options)]
-        told += await self.judge_url(wanted.url.strip(), hosts)
-        return found + [f"{problem.option}: {problem.message}" for problem in told]
+        url = wanted.url.strip()
+        if integration.url == "needed" and not url:
+            return [*found, "url: needed: the address to send to"]
+        if integration.url == "none" and url:
+            found.append(f"url: kind {wanted.kind} knows where to send; leave it out")
+        known = {problem.option for problem in told}
+        more = [problem for problem in integration.check(url, wanted.options) if problem.option not in known]
+        target = url or ("" if told else integration.address(wanted.options))
+        if target:
+            hosts = integration.limits({} if told else wanted.options).hosts
+            more += await self.judge_url(target, hosts)
+        return found + [f"{problem.option}: {problem.message}" for problem in more]
 
     async def pause(self, row: DestinationRow) -> None:
         """Its work waits until it is enabled again."""
@@ -158,7 +168,7 @@ class Office:
             await delete_destination(writer, row.id)
             await self._note(writer, "destination.remove", row)
 
-    async def rotate_secret(self, row: DestinationRow, overlap: timedelta = OVERLAP) -> str:
+    async def rotate_secret(self, row: DestinationRow, overlap: timedelta = OVERLAP) -> Added:
         """A new signing secret, shown this once; the old one signs too until `overlap` is over. Raises
         `Problems`."""
         configuration = self.configuration(row)
@@ -168,7 +178,9 @@ class Office:
         async with self.db.write() as writer:
             await reseal(writer, row.id, self.vault.seal(rotated.as_json()))
             await self._note(writer, "destination.rotate-secret", row)
-        return rotated.secrets[0].value
+        integration = self.kinds.get(row.kind)
+        keys = [] if integration is None else public_keys(integration, row.id, rotated, self.now())
+        return Added(row.id, row.kind, rotated.secrets[0].value, keys)
 
     def configuration(self, row: DestinationRow) -> Configuration:
         """What is sealed. Raises `Unsealable`."""
@@ -176,3 +188,10 @@ class Office:
 
     async def _note(self, writer: Writer, action: str, row: DestinationRow) -> None:
         await record(writer, at=self.now(), actor=self.actor, action=action, letter_id=row.letter_id, subject=row.id)
+
+
+def public_keys(integration: Integration, id_: str, configuration: Configuration, now: datetime) -> list[str]:
+    """What receivers of a destination verify with, where that is not its secret."""
+    url = configuration.url or integration.address(configuration.options)
+    where = Destination(id_, url, configuration.options, configuration.in_force(now), "en")
+    return list(integration.public_keys(where))

@@ -7,17 +7,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from widget_server.contract import Integration
-from widget_server.domain.events import Happening, Listener, wants
+from widget_server.domain.events import Consented, Happening, Listener, may_list, wants
 from widget_server.domain.ids import new_id
 from widget_server.store.db import Db, Writer
 from widget_server.store.deliveries import NewDelivery, enqueue
 from widget_server.store.destinations import DestinationRow, listening, take_test
-from widget_server.store.waiting import Waiting, mark_fanned_out, pass_over_waiting, take_waiting
+from widget_server.store.waiting import Waiting, consented, mark_fanned_out, pass_over_waiting, take_waiting
 
 BATCH = 500
 PASSED_OVER = 5000
@@ -43,11 +43,12 @@ async def fan_out(db: Db, kinds: Mapping[str, Integration], now: datetime) -> Fa
             passed = await pass_over_waiting(writer, PASSED_OVER, now)
             return FannedOut(passed, frozenset(), passed == PASSED_OVER, 0)
         waiting = await take_waiting(writer, BATCH)
+        may = await chooser(writer, [listener for listener, _ in listeners], waiting)
         rows: list[NewDelivery] = []
         for one in waiting:
             event = happening(one)
             for listener, row in listeners:
-                if event.occurred_at < listener.created_at or not wants(listener, event):
+                if not listener.is_newer(one.seq, event.occurred_at) or not may(listener, event):
                     continue
                 if await _is_too_soon(writer, listener, event, now):
                     continue
@@ -68,7 +69,24 @@ async def _is_too_soon(writer: Writer, listener: Listener, event: Happening, now
 
 def happening(one: Waiting) -> Happening:
     row = one.row
-    return Happening.of(row.type, row.letter_id, row.partner_id, row.occurred_at, row.data)
+    return Happening.of(row.type, row.letter_id, row.partner_id, row.occurred_at, row.data, row.signature_id)
+
+
+async def chooser(
+    writer: Writer, listeners: Sequence[Listener], waiting: Sequence[Waiting]
+) -> Callable[[Listener, Happening], bool]:
+    """Which of these listeners is to hear of which of these events. Consent is asked here, for mailing lists, and once
+    more when it is sent."""
+    consents: Mapping[str, Consented] = {}
+    if any(listener.lists for listener in listeners):
+        consents = await consented(writer, sorted({one.row.signature_id for one in waiting if one.row.signature_id}))
+
+    def may(listener: Listener, event: Happening) -> bool:
+        if not wants(listener, event):
+            return False
+        return not listener.lists or may_list(listener, consents.get(event.signature_id or ""))
+
+    return may
 
 
 def listener_of(row: DestinationRow, kinds: Mapping[str, Integration]) -> Listener:
@@ -83,4 +101,7 @@ def listener_of(row: DestinationRow, kinds: Mapping[str, Integration]) -> Listen
         types=None if types is None else frozenset(types),
         chat=kind is not None and not kind.contact_details,
         created_at=row.created_at,
+        lists=kind is not None and kind.lists,
+        tests=kind is None or kind.tests,
+        after_seq=row.after_seq,
     )

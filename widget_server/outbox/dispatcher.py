@@ -27,10 +27,11 @@ from widget_server.outbox.crew import Crew
 from widget_server.outbox.lanes import Lane
 from widget_server.outbox.ledger import Ledger
 from widget_server.outbox.mail_lane import MailLane, MailOut
+from widget_server.outbox.owner_lane import OwnerLane
 from widget_server.outbox.reports import REFUSED, report
 from widget_server.outbox.routes import Routes
 from widget_server.outbox.schedule import Dice
-from widget_server.outbox.sending import DEADLINE_SECONDS, Sender
+from widget_server.outbox.sending import DEADLINE_SECONDS, Keeping, Sender
 from widget_server.store.db import Db
 from widget_server.store.destinations import active, due
 from widget_server.store.mails import any_mail_due
@@ -83,15 +84,29 @@ class Dispatcher:
             deadline_seconds=deadline_seconds,
             lookup=lookup,
             dice=dice,
+            keeping=Keeping(db, vault),
+            mailing=mail.mailing if mail else None,
         )
         self._ledger = Ledger(db, now, on_events=self.wake)
         self._routes = Routes(directory=directory, vault=vault, kinds=registry, public_url=public_url)
         self._lanes: dict[str, tuple[Lane, asyncio.Task[None]]] = {}
         self._mail = mail
         self._mail_lane: MailLane | None = None
+        self._owner_lane: OwnerLane | None = None
         if mail is not None:
             self._mail_lane = MailLane(mail, db=db, directory=directory, ledger=self._ledger, now=now, dice=dice)
+            self._owner_lane = OwnerLane(
+                mail.mailing,
+                texts,
+                mail.writer.layout,
+                db=db,
+                directory=directory,
+                ledger=self._ledger,
+                now=now,
+                dice=dice,
+            )
         self._mail_task: asyncio.Task[None] | None = None
+        self._owner_task: asyncio.Task[None] | None = None
         self._mail_looked_at = float("-inf")
         self._woken = asyncio.Event()
         self._events_came = True
@@ -124,8 +139,8 @@ class Dispatcher:
         await announce(self._db, self._directory, self._now())
         while True:
             told = await fan_out(self._db, self._kinds, self._now())
-            lanes: list[Lane | MailLane] = [Lane(crew, id_) for id_ in await due(self._db, self._now())]
-            lanes += [self._mail_lane] if self._mail_lane else []
+            lanes: list[Lane | MailLane | OwnerLane] = [Lane(crew, id_) for id_ in await due(self._db, self._now())]
+            lanes += [lane for lane in (self._mail_lane, self._owner_lane) if lane]
             await asyncio.gather(*(lane.run() for lane in lanes))
             if not told.events and not any(lane.sent for lane in lanes):
                 return
@@ -237,8 +252,11 @@ class Dispatcher:
                 self._start_mail()
 
     def _start_mail(self) -> None:
-        if self._mail_lane is None:
+        if self._mail_lane is None or self._owner_lane is None:
             return
+        if self._owner_task is None or self._owner_task.done():
+            self._owner_task = asyncio.create_task(self._owner_lane.run(), name="lane owner mail")
+            self._owner_task.add_done_callback(lambda ended: report("mail.bug", ended))
         if self._mail_task is not None and not self._mail_task.done():
             self._mail_lane.nudge()
             return
@@ -266,9 +284,10 @@ class Dispatcher:
         tasks = [task for _, task in self._lanes.values()]
         for lane, _ in list(self._lanes.values()):
             lane.halt()
-        if self._mail_lane and self._mail_task:
-            self._mail_lane.halt()
-            tasks.append(self._mail_task)
+        for mails, task in ((self._mail_lane, self._mail_task), (self._owner_lane, self._owner_task)):
+            if mails and task:
+                mails.halt()
+                tasks.append(task)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
             for task in late:

@@ -15,6 +15,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -22,13 +24,15 @@ import certifi
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from widget_server.contract import Permanent, Problem, Response, Temporary
+from widget_server.contract import Permanent, Problem, Response, Temporary, Unknown
 from widget_server.domain.addresses import BadTarget, Network, Target, is_inside, may_dial, read_target
 from widget_server.outbox.addresses import BlockedAddress, JudgingResolver, Lookup, Names, system_lookup
 
 DEADLINE_SECONDS = 15.0
 BODY_LIMIT = 16 * 1024
+MOST_READ = 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STALE_SECONDS = 1.0
 
 
@@ -93,33 +97,45 @@ class Egress:
             raise BadTarget(*target.objections)
         return target
 
-    async def post(self, target: Target, content: bytes, headers: Mapping[str, str]) -> Response:
-        """Sends and reads the answer, whatever its status. Raises `Temporary` or `Permanent` where none
+    async def request(
+        self,
+        method: str,
+        target: Target,
+        content: bytes,
+        headers: Mapping[str, str],
+        read_bytes: int = BODY_LIMIT,
+        *,
+        once: bool = False,
+    ) -> Response:
+        """Sends and reads the answer, whatever its status. Raises `Temporary`, `Unknown` or `Permanent` where none
         came."""
         transport = self._transport(only_inside=bool(target.objections))
         own = {"user-agent": self._user_agent, "accept-encoding": "identity"}
         try:
-            request = httpx.Request("POST", target.url, content=content, headers={**headers, **own})
+            request = httpx.Request(method, _url(target.url), content=content or None, headers={**headers, **own})
         except httpx.InvalidURL as error:
             raise Permanent("invalid_url") from error
         loop = asyncio.get_running_loop()
         started_at = loop.time()
+        way = _Way()
+        _way.set(way)
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 try:
-                    return await _exchange(transport, request)
+                    return await _exchange(transport, request, read_bytes)
                 except httpx.TransportError as error:
                     # A kept connection that the other side has closed meanwhile shows only when it is used.
-                    if _code(error) != "connection_reset" or loop.time() - started_at > STALE_SECONDS:
+                    if once or _code(error) != "connection_reset" or loop.time() - started_at > STALE_SECONDS:
                         raise
-                return await _exchange(transport, request)
+                    way.sent = False
+                return await _exchange(transport, request, read_bytes)
         except TimeoutError as error:
-            raise Temporary("timeout", f"no complete answer within {self._deadline_seconds:g} s") from error
+            raise way.trouble("timeout", f"no complete answer within {self._deadline_seconds:g} s") from error
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             code = _code(error)
             if code == "blocked_address":
                 raise Permanent(code, "the target is not at a public address") from error
-            raise Temporary(code) from error
+            raise way.trouble(code) from error
 
     def _transport(self, *, only_inside: bool) -> AiohttpTransport:
         found = self._transports.get(only_inside)
@@ -145,7 +161,10 @@ class Egress:
             socket_factory=judged_socket,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
         )
+        progress = aiohttp.TraceConfig()
+        progress.on_request_headers_sent.append(_was_sent)
         session = aiohttp.ClientSession(
+            trace_configs=[progress],
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -162,17 +181,54 @@ class GuardedClient:
         self._egress = egress
         self._hosts = hosts
 
-    async def post(self, url: str, *, content: bytes, headers: Mapping[str, str]) -> Response:
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        read_bytes: int = BODY_LIMIT,
+        once: bool = False,
+    ) -> Response:
+        if method not in METHODS:
+            raise ValueError(f"{method} is not among {', '.join(METHODS)}")
         try:
             target = self._egress.read(url, self._hosts)
         except BadTarget as error:
             raise Permanent("blocked_address", str(error)) from error
-        return await self._egress.post(target, content, headers)
+        most = min(read_bytes, MOST_READ)
+        return await self._egress.request(method, target, content, headers or {}, most, once=once)
+
+    async def post(self, url: str, *, content: bytes, headers: Mapping[str, str]) -> Response:
+        return await self.request("POST", url, content=content, headers=headers)
 
 
-async def _exchange(transport: AiohttpTransport, request: httpx.Request) -> Response:
-    """One request and its answer, of which at most `BODY_LIMIT` raw bytes are read. No redirect is
-    followed."""
+class _Way:
+    """How far a request has come."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    def trouble(self, code: str, detail: str = "") -> Temporary:
+        """Once it was sent, it may have arrived, whatever went wrong then."""
+        return Unknown(code, detail) if self.sent else Temporary(code, detail)
+
+
+_way: ContextVar[_Way] = ContextVar("way")
+"""Of the request that this task makes: aiohttp tells its progress to functions that know nothing else of it."""
+
+
+async def _was_sent(*_: object) -> None:
+    _way.get().sent = True
+
+
+_url = lru_cache(maxsize=1024)(httpx.URL)
+"""Reading a URL is half of what making a request costs."""
+
+
+async def _exchange(transport: AiohttpTransport, request: httpx.Request, read_bytes: int) -> Response:
+    """One request and its answer, of which at most `read_bytes` raw bytes are read. No redirect is followed."""
     response = await transport.handle_async_request(request)
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)
@@ -180,12 +236,12 @@ async def _exchange(transport: AiohttpTransport, request: httpx.Request) -> Resp
     try:
         async for chunk in stream:
             body += chunk
-            if len(body) >= BODY_LIMIT:
+            if len(body) >= read_bytes:
                 break
     finally:
         await stream.aclose()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
-    return Response(response.status_code, headers, bytes(body[:BODY_LIMIT]))
+    return Response(response.status_code, headers, bytes(body[:read_bytes]))
 
 
 def _code(error: BaseException) -> str:

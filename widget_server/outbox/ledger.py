@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from widget_server.domain.refusals import Unavailable
 from widget_server.flows.settle import settle
+from widget_server.outbox import schedule
 from widget_server.outbox.reports import REFUSED, report
 from widget_server.store.db import INTEGRITY_ERRORS, Db
 from widget_server.store.deliveries import Settlement
 
 MAX_BATCH = 250
-LINGER_SECONDS = 0.02
+LINGER_SECONDS = 0.05
 """How long a batch gathers. Nobody waits for it but `flush`, which cuts it short; each commit saved is a
 round trip to the database's thread less, for which the sends would stand still."""
 log = structlog.get_logger(__name__)
@@ -33,6 +35,8 @@ class Ledger:
         self._now = now
         self._on_events = on_events
         self._waiting: list[Settlement] = []
+        self._most = MAX_BATCH
+        self._bare: Settlement | None = None
         self._hurry = asyncio.Event()
         self._last = 0
         self._flushes: list[tuple[int, asyncio.Future[None]]] = []
@@ -63,7 +67,7 @@ class Ledger:
     async def _write(self) -> None:
         while self._waiting:
             await self._gather()
-            batch = self._waiting[:MAX_BATCH]
+            batch = self._waiting[: self._most]
             try:
                 await self._commit(batch)
             except REFUSED as error:
@@ -71,12 +75,26 @@ class Ledger:
                 self._answer(error)
                 return
             del self._waiting[: len(batch)]
+            self._most = min(self._most * 2, MAX_BATCH)
             self._answer(None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         report("ledger.bug", task)
-        if self._flushes:
+        if not task.cancelled() and task.exception() is not None:
+            self._set_aside()
+        if self._task is task and self._flushes:  # else another writes for them by now
             self._answer(Unavailable())
+
+    def _set_aside(self) -> None:
+        """After a mistake of ours with one result: the next are written one by one, and the one that it was is written
+        bare, so that it does not keep all others from being written. If even that is a mistake, its lease runs out."""
+        if self._most == 1 and self._waiting:
+            log.error("ledger.unwritable", delivery=self._waiting[0].delivery_id)
+            if self._waiting[0] is self._bare:
+                del self._waiting[0]
+            else:
+                self._waiting[0] = self._bare = bare(self._waiting[0], self._now())
+        self._most = 1
 
     def _answer(self, error: Exception | None) -> None:
         """Tells those who flush: all of them when it failed, else those whose last settlement is written."""
@@ -99,15 +117,24 @@ class Ledger:
         self._hurry.clear()
 
     async def _commit(self, batch: Sequence[Settlement]) -> None:
+        counts = batch[0] is not self._bare  # that one is alone: all that can be kept of it is what became of it
         try:
-            async with self._db.write() as writer:
-                events = await settle(writer, batch, self._now())
+            events = await self._db.at_once(lambda writer: settle(writer, batch, self._now(), counts=counts))
         except INTEGRITY_ERRORS as error:
-            if len(batch) == 1:  # it cannot be written ever; its lease runs out and it is tried again
-                log.error("ledger.unwritable", delivery=batch[0].delivery_id, error=type(error).__name__)
+            if len(batch) > 1:
+                for one in batch:
+                    await self._commit([one])
                 return
-            for one in batch:
-                await self._commit([one])
+            log.error("ledger.unwritable", delivery=batch[0].delivery_id, error=type(error).__name__)
+            if counts:  # else it cannot be written ever; its lease runs out and it is tried again
+                self._bare = bare(batch[0], self._now())
+                await self._commit([self._bare])
         else:
             if events:
                 self._on_events()
+
+
+def bare(one: Settlement, at: datetime) -> Settlement:
+    """A result that cannot be written as it is, without anything that came from elsewhere: what is over stays over, and
+    what is to be tried again is, after the schedule's delays and not for ever."""
+    return replace(one, verdict=schedule.unwritten(one.verdict, at), note=None, mail=None)

@@ -33,8 +33,11 @@ class Registry(Mapping[str, Integration]):
                     kind: Integration = entry.load()()
                 except (ImportError, AttributeError, SyntaxError, TypeError) as error:
                     log.error("integration.not_loaded", name=entry.name, error=type(error).__name__)
-                else:
+                    continue
+                if isinstance(kind, Integration):
                     self._kinds[kind.kind] = kind
+                else:
+                    log.error("integration.not_loaded", name=entry.name, error="it is no Integration")
         return self._kinds
 
     def __getitem__(self, kind: str) -> Integration:

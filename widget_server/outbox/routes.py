@@ -15,14 +15,15 @@ from typing import Any
 
 import structlog
 
-from widget_server.contract import DeliveryError, Destination, Event, Integration, LetterFacts, Limits
+from widget_server.contract import DeliveryError, Destination, Event, Integration, Kept, LetterFacts, Limits
 from widget_server.domain.destinations import Configuration, read_configuration
 from widget_server.domain.events import TEST
 from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Letter
-from widget_server.domain.payloads import Reader, signature_data
+from widget_server.domain.payloads import Reader, has_opted_in, signature_data
 from widget_server.domain.vault import Unsealable, Vault
 from widget_server.flows.directory import Directory
+from widget_server.outbox.renewal import opened
 from widget_server.store.deliveries import Work
 from widget_server.store.destinations import DestinationRow
 
@@ -36,6 +37,14 @@ class OurFault(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class NothingToSay(Exception):
+    """There is nothing left to tell this destination of this event; the message says why, for the record."""
+
+
+ENDED = "signature_ended: its signer withdrew, or it was rejected, before this was sent"
+NOT_LISTED = "not_opted_in: nobody is put on a list without having asked for it"
 
 
 @contextmanager
@@ -71,12 +80,19 @@ class Route:
     letter: Letter
     locale: str
     limits: Limits
+    carries_contact: bool
     reader: Reader
+    kept: Kept
+
+    @property
+    def url(self) -> str:
+        """Where to send: the address that was given, or the kind's own."""
+        return self.configuration.url or self.integration.address(self.configuration.options)
 
     def destination(self, now: datetime) -> Destination:
         """As the integration sees it."""
         config = self.configuration
-        return Destination(self.row.id, config.url, config.options, config.in_force(now), self.locale)
+        return Destination(self.row.id, self.url, config.options, config.in_force(now), self.locale, self.kept)
 
 
 class Routes:
@@ -103,6 +119,7 @@ class Routes:
         owner = None if row.partner_id is None else await self._directory.partner_by_id(row.partner_id)
         with foreign_code(row.kind):
             limits = integration.limits(configuration.options)
+            carries_contact = integration.carries_contact(configuration.options)
         return Route(
             row,
             integration,
@@ -110,7 +127,9 @@ class Routes:
             letter,
             letter.locale(configuration.options.get("locale"), owner.locale if owner else None),
             limits,
+            carries_contact,
             Reader(row.partner_id, not integration.contact_details, configuration.all_details),
+            opened(self._vault, row.kept),
         )
 
     def _configuration(self, row: DestinationRow) -> Configuration:
@@ -149,26 +168,54 @@ class Routes:
             },
         )
 
-    async def render(self, route: Route, facts: LetterFacts, work: Work) -> Event | None:
-        """The event as this destination may read it, or None where nothing is left to say."""
-        row = work.event
+    async def render(self, route: Route, facts: LetterFacts, work: Work) -> Event:
+        """The event as this destination may read it. Raises `NothingToSay`."""
+        row, ended, opted_in = work.event, False, False
         if row.signature_id is None:
             goal = {"goal": route.letter.settings.goal} if row.type.startswith("letter.") else {}
-            data: dict[str, Any] | None = {"letter": route.letter.slug, **row.data, **goal}
+            data: dict[str, Any] = {"letter": route.letter.slug, **row.data, **goal}
         else:
-            partner_id = work.facts.partner_id if work.facts else row.partner_id
-            partner = None if partner_id is None else await self._directory.partner_by_id(partner_id)
-            data = signature_data(
-                row.type,
-                row.data,
-                work.facts,
-                signature_id=row.signature_id,
-                letter=route.letter,
-                partner=partner,
-                reader=route.reader,
-                ended_address=self._ended_address(work),
-            )
+            address = self._ended_address(work)
+            data = await self._signature_data(route, work, row.signature_id, address)
+            ended = address is not None and data["email"] == address
+            opted_in = not ended and has_opted_in(data, route.reader)
+        if route.integration.lists and row.type != TEST and not (ended or opted_in):
+            raise NothingToSay(NOT_LISTED)
+        return Event(
+            id=row.id,
+            type=row.type,
+            occurred_at=row.occurred_at,
+            letter=facts,
+            data=data,
+            test=row.type == TEST or bool(row.data.get("test")) or bool(work.facts and work.facts.test),
+            opted_in=opted_in,
+            ended=ended,
+            doubtful=work.doubtful,
+            note=self._note(work),
+        )
+
+    async def _signature_data(
+        self, route: Route, work: Work, signature_id: str, ended_address: str | None
+    ) -> dict[str, Any]:
+        partner_id = work.facts.partner_id if work.facts else work.event.partner_id
+        data = signature_data(
+            work.event.type,
+            work.event.data,
+            work.facts,
+            signature_id=signature_id,
+            letter=route.letter,
+            partner=None if partner_id is None else await self._directory.partner_by_id(partner_id),
+            reader=route.reader,
+            ended_address=ended_address,
+        )
         if data is None:
+            raise NothingToSay(ENDED)
+        return data
+
+    def _note(self, work: Work) -> str | None:
+        if work.note is None:
             return None
-        test = row.type == TEST or bool(row.data.get("test")) or bool(work.facts and work.facts.test)
-        return Event(row.id, row.type, row.occurred_at, facts, data, test)
+        try:
+            return str(self._vault.open(work.note))
+        except Unsealable:
+            return None  # its key is gone: the integration begins anew

@@ -1,6 +1,7 @@
 """When to try again: an attempt's end → a verdict. Pure; the clock and the dice are handed in.
 
-One thing must stay true: whatever happens, a delivery ends: delivered, or given up after ten attempts.
+One thing must stay true: whatever happens, a delivery ends: delivered, or given up after ten attempts, or after two
+weeks of nothing but faults of our own.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from widget_server.contract import DeliveryError, NotAuthorized, Permanent, Response, Temporary
+from widget_server.contract import DeliveryError, NotAuthorized, Permanent, Response, Suppressed, Temporary, Unknown
 from widget_server.domain.deliveries import Bearing, Outcome, Verdict
 
 DELAYS_SECONDS = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 SPREAD = 0.2
 FREE_THROTTLES = 4
 """So many in a row spend no attempt; the fifth does."""
+FREE_FAULTS = 20
+"""Faults of ours in a row: about two weeks of them."""
 RETRY_AFTER_SECONDS = (1.0, 24 * 3600.0)
 BLOCKED = "blocked_address"
+UNWRITTEN = "internal: how the attempt ended could not be written"
 _SHOWN = 1000
 
 Dice = Callable[[float, float], float]
@@ -32,9 +36,16 @@ def delay_seconds(attempts: int, dice: Dice) -> float | None:
 
 
 def delivered(response: Response, attempts: int) -> Verdict:
-    text = response.text[:_SHOWN] or None
-    verdict = Verdict(Outcome.DELIVERED, "delivered", attempts + 1, 0, None, Bearing.WELL)
-    return replace(verdict, status_code=response.status_code, response=text)
+    return Verdict(
+        Outcome.DELIVERED,
+        "delivered",
+        attempts + 1,
+        0,
+        None,
+        Bearing.WELL,
+        status_code=response.status_code,
+        response=response.text[:_SHOWN] or None,
+    )
 
 
 def failed(error: DeliveryError, attempts: int, throttled: int, at: datetime, dice: Dice) -> Verdict:
@@ -49,10 +60,26 @@ def failed(error: DeliveryError, attempts: int, throttled: int, at: datetime, di
     )
 
 
-def bug(error: str, attempts: int, at: datetime, dice: Dice) -> Verdict:
-    """A fault of ours: tried again on the schedule, and the destination is not blamed."""
-    verdict = _again(Outcome.OURS, Bearing.NOTHING, attempts + 1, 0, at, dice)
-    return replace(verdict, error=error)
+def bug(error: str, attempts: int, throttled: int, at: datetime, dice: Dice) -> Verdict:
+    """A fault of ours: tried again after the schedule's delays, spends no attempt, and the destination is not blamed.
+    Nor does it go on for ever: what nobody mends for so long is given up."""
+    if throttled >= FREE_FAULTS:
+        return Verdict(Outcome.OURS, "failed", attempts, throttled, None, Bearing.NOTHING, error=error)
+    delay = delay_seconds(min(throttled + 1, len(DELAYS_SECONDS)), dice)
+    assert delay is not None
+    next_at = at + timedelta(seconds=delay)
+    return Verdict(Outcome.OURS, "pending", attempts, throttled + 1, next_at, Bearing.NOTHING, error=error)
+
+
+def unwritten(verdict: Verdict, at: datetime) -> Verdict:
+    """What is kept of a verdict where it cannot be written in full: nobody's words, and no blame. One that tries again
+    spends an attempt, so that this ends."""
+    error = None if verdict.status == "delivered" else UNWRITTEN
+    plain = replace(verdict, bearing=Bearing.NOTHING, error=error, status_code=None, response=None, hold_until=None)
+    if verdict.status != "pending":
+        return plain
+    again = _again(Outcome.OURS, Bearing.NOTHING, verdict.attempts + 1, 0, at, lambda low, high: (low + high) / 2)
+    return replace(again, error=UNWRITTEN)
 
 
 def _judged(error: DeliveryError, attempts: int, throttled: int, at: datetime, dice: Dice) -> Verdict:
@@ -62,9 +89,12 @@ def _judged(error: DeliveryError, attempts: int, throttled: int, at: datetime, d
         outcome = Outcome.BLOCKED if error.code == BLOCKED else Outcome.REJECTED
         bearing = Bearing.NOTHING if error.item else Bearing.ILL
         return Verdict(Outcome.GONE if error.gone else outcome, "failed", attempts + 1, 0, None, bearing)
+    if isinstance(error, Suppressed):
+        return Verdict(Outcome.SUPPRESSED, "cancelled", attempts + 1, 0, None, Bearing.NOTHING)
     asked = error.retry_after_seconds if isinstance(error, Temporary) else None
     if asked is None:
-        return _again(Outcome.RETRY, Bearing.ILL, attempts + 1, 0, at, dice)
+        outcome = Outcome.UNKNOWN if isinstance(error, Unknown) else Outcome.RETRY
+        return _again(outcome, Bearing.ILL, attempts + 1, 0, at, dice)
     least, most = RETRY_AFTER_SECONDS
     until = at + timedelta(seconds=min(max(asked, least), most))
     if throttled < FREE_THROTTLES:

@@ -13,12 +13,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from widget_server.contract import DeliveryError, Event, Renderer, Temporary, Tools
+from widget_server.contract import DeliveryError, Event, Problem, Renderer, Report, Response, Tools, Unknown
 from widget_server.domain.addresses import Network
-from widget_server.domain.deliveries import Outcome, Verdict
+from widget_server.domain.deliveries import Verdict
 from widget_server.domain.ids import new_id
+from widget_server.domain.vault import Vault
 from widget_server.outbox import schedule
+from widget_server.outbox.mailing import Mailing
+from widget_server.outbox.renewal import Renewal
 from widget_server.outbox.routes import OurFault, Route, foreign_code
+from widget_server.store.db import Db
 from widget_server.store.deliveries import Settlement, Work
 
 if TYPE_CHECKING:
@@ -29,6 +33,14 @@ DEADLINE_SECONDS = 15.0
 LEASE_SECONDS = 25.0
 """The deadline and a margin for writing the result: after a crash, work is taken up again within 30 s."""
 _MARGIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where integrations' notes and tokens are kept, and what seals them."""
+
+    db: Db
+    vault: Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,11 @@ class Sender:
         deadline_seconds: float = DEADLINE_SECONDS,
         lookup: Lookup | None = None,
         dice: schedule.Dice = random.uniform,
+        keeping: Keeping,
+        mailing: Mailing | None = None,
     ) -> None:
+        self._keeping = keeping
+        self._mailing = mailing
         self._texts = texts
         self._public_url = public_url
         self._user_agent = f"Undersigned/{version} (+{public_url})"
@@ -95,50 +111,106 @@ class Sender:
         """Sends the jobs as one group; never raises for what the target or the integration does."""
         loop = asyncio.get_running_loop()
         started_at, began = self._now(), loop.time()
-        judge = await self._attempt(route, [job.event for job in jobs])
+        notes: dict[str, str] = {}
+        judge = await self._attempt(route, [job.event for job in jobs], notes)
         took = loop.time() - began
-        return [settlement(route, job, judge(job.work), started_at, took) for job in jobs]
+        return [
+            settlement(route, job, judge(job.work), started_at, took, self._sealed(notes.get(job.event.id)))
+            for job in jobs
+        ]
+
+    def _sealed(self, note: str | None) -> str | None:
+        return None if note is None else self._keeping.vault.seal(note)
 
     def fault(self, route_id: str, work: Work, lease: str, fault: OurFault) -> Settlement:
         """A delivery that could not even be begun, through no fault of its destination."""
         at = self._now()
-        verdict = schedule.bug(fault.code, work.attempts, at, self._dice)
+        verdict = schedule.bug(fault.code, work.attempts, work.throttled, at, self._dice)
         return Settlement(new_id(), work.id, route_id, lease, at, 0.0, verdict)
 
-    async def _attempt(self, route: Route, events: Sequence[Event]) -> Callable[[Work], Verdict]:
+    def tools(self, route: Route, notes: dict[str, str]) -> Tools:
+        """What an integration is handed for one send. `notes`: where what it wants remembered is put, by event id."""
+
+        def remember(event_id: str, note: str) -> None:
+            notes[event_id] = note
+
+        return Tools(
+            client=self.egress().client(route.limits.hosts),
+            text=self._texts,
+            now=self._now,
+            mail=self._mailing.mailer(route.letter, self._now) if self._mailing else no_mail,
+            remember=remember,
+            renew=Renewal(self._keeping.db, self._keeping.vault, route.row.id, self._now),
+        )
+
+    async def probe(self, route: Route) -> list[Problem]:
+        """What the target says of a destination's configuration, changing nothing there: every problem at once, that
+        it cannot be asked among them."""
+        try:
+            async with asyncio.timeout(self._deadline_seconds + _MARGIN_SECONDS):
+                with foreign_code(route.row.kind):
+                    found = await route.integration.probe(route.destination(self._now()), self.tools(route, {}))
+        except TimeoutError:
+            return [Problem("url", "it took too long to answer")]
+        except OurFault as fault:
+            return [Problem("url", fault.code)]
+        except DeliveryError as error:
+            said = [str(error), *([error.response] if error.response else [])]
+            return [Problem("url", ": ".join(said))]
+        return list(found)
+
+    async def _attempt(self, route: Route, events: Sequence[Event], notes: dict[str, str]) -> Callable[[Work], Verdict]:
         kind = route.integration
-        tools = Tools(self.egress().client(route.limits.hosts), self._texts, self._now)
+        tools = self.tools(route, notes)
         destination = route.destination(self._now())
-        limit = asyncio.timeout(self._deadline_seconds + _MARGIN_SECONDS)
         rolled = self._dice(1 - schedule.SPREAD, 1 + schedule.SPREAD)
 
         def dice(_low: float, _high: float) -> float:
             return rolled  # once for the group: what failed together is tried again together
 
         try:
-            with foreign_code(route.row.kind):
-                async with limit:
-                    response = await kind.send(events, destination, tools)
+            async with asyncio.timeout(self._deadline_seconds + _MARGIN_SECONDS):
+                with foreign_code(route.row.kind):
+                    came = await kind.send(events, destination, tools)
+        except TimeoutError:
+            late, at = Unknown("timeout", "the attempt took too long as a whole"), self._now()
+            return lambda work: schedule.failed(late, work.attempts, work.throttled, at, dice)
         except OurFault as fault:
             code, at = fault.code, self._now()
-            if limit.expired():
-                late = Temporary("timeout", "the attempt took too long as a whole")
-                return lambda work: schedule.failed(late, work.attempts, work.throttled, at, dice)
-            return lambda work: schedule.bug(code, work.attempts, at, dice)
+            return lambda work: schedule.bug(code, work.attempts, work.throttled, at, dice)
         except DeliveryError as error:
             trouble, at = error, self._now()
             return lambda work: schedule.failed(trouble, work.attempts, work.throttled, at, dice)
-        return lambda work: schedule.delivered(response, work.attempts)
+        report, at = came if isinstance(came, Report) else Report(came, {}), self._now()
+
+        def each(work: Work) -> Verdict:
+            error = report.failed.get(work.event.id)
+            if error is None:
+                return schedule.delivered(report.response, work.attempts)
+            return schedule.failed(error, work.attempts, work.throttled, at, dice)
+
+        return each
 
 
-def settlement(route: Route, job: Job, verdict: Verdict, started_at: datetime, took: float) -> Settlement:
-    if route.integration.url_is_secret and verdict.response:
-        # A page that answers may quote the address it was asked for, and this one lets whoever reads it post.
-        verdict = replace(verdict, response=verdict.response.replace(route.configuration.url, "…"))
-    told_address = job.work.sealed is None and job.event.data.get("email") is not None
-    return Settlement(new_id(), job.work.id, route.row.id, job.lease, started_at, took, verdict, told_address)
+def settlement(
+    route: Route, job: Job, verdict: Verdict, started_at: datetime, took: float, note: str | None = None
+) -> Settlement:
+    if verdict.response:
+        verdict = replace(verdict, response=_without_secrets(route, verdict.response))
+    told_address = route.carries_contact and job.work.sealed is None and job.event.data.get("email") is not None
+    return Settlement(new_id(), job.work.id, route.row.id, job.lease, started_at, took, verdict, told_address, note)
 
 
-def halts(verdict: Verdict) -> bool:
-    """Whether nothing more may be sent to the destination for now."""
-    return verdict.hold_until is not None or verdict.outcome in (Outcome.CREDENTIALS, Outcome.GONE)
+def _without_secrets(route: Route, text: str) -> str:
+    """A page that answers may quote what it was sent: the address, where whoever reads that can post, or a token."""
+    integration, configuration = route.integration, route.configuration
+    secrets = [configuration.options.get(option.name) for option in integration.options if option.secret]
+    secrets += [configuration.url] if integration.url_is_secret else []
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+    return text
+
+
+async def no_mail(**_: object) -> Response:
+    """The `Mailer` where no way out was given."""
+    raise LookupError("no way out for mails")

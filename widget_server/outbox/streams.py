@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
+from widget_server.domain.deliveries import PROBE, Health, Verdict, after_attempt
 from widget_server.domain.ids import new_id
-from widget_server.outbox.crew import NOTHING_LEFT, Crew, is_held, render
+from widget_server.outbox.crew import Crew, render
 from widget_server.outbox.reports import REFUSED
 from widget_server.outbox.routes import OurFault, Route
-from widget_server.outbox.sending import LEASE_SECONDS, Job, halts
-from widget_server.store.deliveries import cancel, claim, let_go, work
-from widget_server.store.destinations import find_destination
+from widget_server.outbox.sending import LEASE_SECONDS, Job
+from widget_server.store.deliveries import cancel, claim, claimed_work, let_go
+from widget_server.store.destinations import find_destination, take_turn
 
 MOST_CLAIMED = 128
 
@@ -40,6 +42,7 @@ class Stream:
         self._halted = False
         self._claim_size = 8
         self._claimed_at = float("-inf")
+        self._health: Health | None = None
         self.sent = 0
 
     def nudge(self) -> None:
@@ -77,8 +80,18 @@ class Stream:
             settlements = await self._crew.sender.send(route, [job])
             self.sent += 1
             self._crew.ledger.put(settlements)
-            if halts(settlements[0].verdict):
-                self.halt()
+            await self._look_at(settlements[0].verdict)
+
+    async def _look_at(self, verdict: Verdict) -> None:
+        """Whether to go on, by what the database will say of the destination's health once it has this result."""
+        assert self._health is not None
+        probed = self._health.is_on_probation
+        self._health = after_attempt(self._health, verdict, self._crew.now()).health
+        if self._health.is_held(self._crew.now()):
+            self.halt()
+        elif probed and not self._health.is_on_probation:
+            await self._crew.ledger.flush()  # whoever claims next asks the database whether it is well again
+            self.nudge()
 
     async def _next(self) -> tuple[Route, Job, float] | None:
         async with self._claiming:
@@ -100,13 +113,19 @@ class Stream:
         crew, now, lease = self._crew, self._crew.now(), new_id()
         async with crew.db.write() as writer:
             row = await find_destination(writer, self._id)
-            if row is None or row.health.status != "active" or is_held(row, now):
+            if row is None or row.health.is_held(now):
                 return
+            size, self._health = self._size(), row.health
+            if self._health.is_on_probation:
+                if not await take_turn(writer, self._id, now, PROBE.total_seconds(), probe=True):
+                    return
+                size, self._health = 1, replace(self._health, not_before=now + PROBE, sampled_at=now)
             until = now + timedelta(seconds=LEASE_SECONDS)
-            ids = await claim(writer, self._id, limit=self._size(), lease=lease, now=now, until=until)
-            works = await work(writer, ids) if ids else []
-        if not works:
+            ids = await claim(writer, self._id, limit=size, lease=lease, now=now, until=until)
+        if not ids:
             return
+        async with crew.db.write() as writer:
+            works = await claimed_work(writer, ids)
         self._dry = False
         claimed_at = asyncio.get_running_loop().time()
         try:
@@ -118,7 +137,7 @@ class Stream:
         jobs, over = await render(crew, route, works, lease)
         if over:
             async with crew.db.write() as writer:
-                await cancel(writer, [one.id for one in over], lease, NOTHING_LEFT, now)
+                await cancel(writer, over, lease, now)
         self._width = max(route.limits.in_flight, 1)
         self._ready.extend((route, job, claimed_at) for job in jobs)
 

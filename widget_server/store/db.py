@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -55,7 +55,13 @@ class _SQLite(sqlite3.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("timeout", BUSY_SECONDS)
         super().__init__(*args, **kwargs)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "secure_delete=ON",
+        ):
             super().execute(f"PRAGMA {pragma}")
 
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
@@ -165,6 +171,25 @@ class Db:
                 raise Unavailable() from error
             return cast(T, await raw._execute(carry_out, raw._conn, plan))
 
+    async def at_once(self, work: Callable[[Writer], Coroutine[Any, Any, T]]) -> T:
+        """One transaction that does `work`, which waits for nothing but the writer, and asks it in prepared text only.
+        On SQLite all of it runs in the connection's own thread, without returning to the event loop between two
+        statements. Driver errors come as they are and leave nothing behind.
+
+        Raises `Unavailable` when the connection cannot be had.
+        """
+        if self.engine == "postgresql":
+            async with self.write() as writer:
+                return await work(writer)
+        async with self._turn:
+            try:
+                connection = await self._held()
+            except DRIVER_ERRORS as error:
+                raise Unavailable() from error
+            raw = connection.raw_connection
+            writer = _InThread(connection, self.engine, raw._conn)
+            return cast(T, await raw._execute(carry_out, raw._conn, _driven(work(writer))))
+
     async def _held(self) -> Connection:
         if self._writer is None:
             writer = Connection(self._database, self._database._backend)
@@ -246,6 +271,35 @@ class Writer:
     def instant(self, value: datetime) -> Any:
         """A time as the driver of this engine takes it in prepared text."""
         return instant(self._engine, value)
+
+
+class _InThread(Writer):
+    """The writer within the connection's own thread: nothing is waited for, since nobody else is there."""
+
+    def __init__(self, connection: Connection, engine: Engine, held: sqlite3.Connection) -> None:
+        super().__init__(connection, engine)
+        self._held = held
+
+    async def raw(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._held.execute(sql, values).fetchall()
+
+    async def raw_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._held.executemany(sql, rows)
+
+    async def _answer(self, step: Do | Ask) -> Any:
+        cursor = self._held.execute(step.sql, step.values)
+        return cursor.fetchall() if isinstance(step, Ask) else cursor.rowcount
+
+
+def _driven(work: Coroutine[Any, Any, T]) -> Plan[T]:
+    """A coroutine that waits for nothing, as a plan without steps of its own."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return cast(T, end.value)
+    work.close()
+    raise RuntimeError("it waits for something else than the writer")
+    yield  # which makes it a generator: its work is done when it is asked for its first step
 
 
 def _row(record: Any) -> Row:

@@ -6,12 +6,12 @@ time alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from widget_server.domain.deliveries import DeliveryStatus, Verdict
+from widget_server.domain.deliveries import DeliveryStatus, Outcome, Verdict
 from widget_server.domain.payloads import SignatureFacts
 from widget_server.store.db import Writer
 from widget_server.store.events import EventRow
@@ -21,6 +21,8 @@ from widget_server.store.waiting import read_event, read_instant
 _DUE = (
     "destination_id = ? AND status = 'pending' AND next_attempt_at <= ? AND (leased_until IS NULL OR leased_until <= ?)"
 )
+LEASE = "UPDATE deliveries SET doubtful = doubtful OR lease IS NOT NULL, lease = ?, leased_until = ?"
+"""A lease that has run out was held by somebody who ended in the middle of an attempt."""
 _INSERT = (
     "INSERT INTO deliveries (id, event_id, destination_id, kind, status, attempts, throttled,"
     " next_attempt_at, created_at) VALUES (?, ?, ?, ?, 'pending', 0, 0, ?, ?)"
@@ -28,7 +30,7 @@ _INSERT = (
 )
 _AS_NEW = (
     "UPDATE SET status = 'pending', attempts = 0, throttled = 0, next_attempt_at = excluded.next_attempt_at,"
-    " finished_at = NULL, last_error = NULL"
+    " finished_at = NULL, last_error = NULL, doubtful = deliveries.doubtful OR deliveries.status = 'delivered'"
 )
 
 
@@ -43,7 +45,8 @@ class NewDelivery:
 @dataclass(frozen=True, slots=True)
 class Work:
     """A delivery with what it speaks of. `facts` is None for an event about no signature, or about one
-    removed. `sealed`: the address whose consent has ended, encrypted, where this delivery says so."""
+    removed. `sealed`: the address whose consent has ended, encrypted, where this delivery says so. `doubtful`: an
+    earlier attempt may have arrived. `note`: what its integration keeps between attempts, encrypted."""
 
     id: str
     attempts: int
@@ -51,12 +54,15 @@ class Work:
     event: EventRow
     facts: SignatureFacts | None
     sealed: str | None = None
+    doubtful: bool = False
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """How one attempt at one delivery ended, ready to be written. `id` is the attempt's. `told_address`: it carried
-    the signer's address, by a consent that stood. A mail to a signer has no destination, and `mail`."""
+    the signer's address, by a consent that stood. `note`: what its integration wants kept, encrypted. A mail to a
+    signer has no destination, and `mail`."""
 
     id: str
     delivery_id: str
@@ -66,6 +72,7 @@ class Settlement:
     duration_seconds: float
     verdict: Verdict
     told_address: bool = False
+    note: str | None = None
     mail: MailEnd | None = None
 
 
@@ -91,7 +98,7 @@ async def claim(
     lock = " FOR UPDATE SKIP LOCKED" if writer.engine == "postgresql" else ""
     at = writer.instant(now)
     rows = await writer.raw(
-        "UPDATE deliveries SET lease = ?, leased_until = ? WHERE id IN (SELECT id FROM deliveries"  # noqa: S608
+        f"{LEASE} WHERE id IN (SELECT id FROM deliveries"  # noqa: S608
         f" WHERE {_DUE} ORDER BY next_attempt_at, id LIMIT ?{lock}) RETURNING id",
         (lease, writer.instant(until), destination_id, at, at, limit),
     )
@@ -102,7 +109,7 @@ async def claim_these(writer: Writer, ids: Sequence[str], *, lease: str, now: da
     """Leases those of `ids` that are still due and nobody's."""
     marks = ", ".join("?" * len(ids))
     rows = await writer.raw(
-        "UPDATE deliveries SET lease = ?, leased_until = ? WHERE status = 'pending'"  # noqa: S608
+        f"{LEASE} WHERE status = 'pending'"
         f" AND id IN ({marks}) AND (leased_until IS NULL OR leased_until <= ?) RETURNING id",
         (lease, writer.instant(until), *sorted(ids), writer.instant(now)),
     )
@@ -118,7 +125,7 @@ async def let_go(writer: Writer, ids: Sequence[str], lease: str) -> None:
 
 
 _WORK = (
-    "SELECT d.id, d.attempts, d.throttled, d.sealed,"
+    "SELECT d.id, d.attempts, d.throttled, d.sealed, d.doubtful, d.note,"
     " e.id, e.type, e.letter_id, e.partner_id, e.signature_id, e.data, e.occurred_at,"
     " s.id, s.partner_id, s.statement, s.kind, s.status, s.listing, s.repeat_of, s.test, s.quarantine,"
     " s.name, s.organization, s.role, s.email, s.country, s.city, s.postal_code, s.comment, s.locale,"
@@ -133,19 +140,32 @@ async def work(writer: Writer, ids: Sequence[str]) -> list[Work]:
     return [_work(row) for row in await writer.raw(f"{_WORK} WHERE d.id IN ({marks}) ORDER BY e.seq", ids)]
 
 
-async def due_work(writer: Writer, destination_id: str, *, limit: int, now: datetime) -> list[Work]:
-    """What is due at a destination and nobody's, without claiming it, in the order in which it happened."""
+async def claimed_work(writer: Writer, ids: Sequence[str]) -> list[Work]:
+    """As `work`, of what has been claimed, in a transaction after the claim's. Whoever is just changing one of its
+    signatures is waited for; whoever does so later finds the lease. So nobody's address leaves unnoticed."""
+    if writer.engine == "postgresql":
+        marks = ", ".join("?" * len(ids))
+        await writer.raw(
+            "SELECT 1 FROM signatures WHERE id IN (SELECT e.signature_id FROM deliveries d"  # noqa: S608
+            f" JOIN events e ON e.id = d.event_id WHERE d.id IN ({marks})) ORDER BY seq FOR SHARE",
+            ids,
+        )
+    return await work(writer, ids)
+
+
+async def due_ids(writer: Writer, destination_id: str, *, limit: int, now: datetime) -> list[str]:
+    """What is due at a destination and nobody's, without claiming it: the longest due first."""
     at = writer.instant(now)
     rows = await writer.raw(
         f"SELECT id FROM deliveries WHERE {_DUE} ORDER BY next_attempt_at, id LIMIT ?",  # noqa: S608
         (destination_id, at, at, limit),
     )
-    return await work(writer, [str(row[0]) for row in rows]) if rows else []
+    return [str(row[0]) for row in rows]
 
 
 def _work(row: Sequence[Any]) -> Work:
-    facts = None if row[11] is None else _facts(row[11:])
-    return Work(str(row[0]), row[1], row[2], read_event(row[4:11]), facts, row[3])
+    facts = None if row[13] is None else _facts(row[13:])
+    return Work(str(row[0]), row[1], row[2], read_event(row[6:13]), facts, row[3], bool(row[4]), row[5])
 
 
 def _facts(row: Sequence[Any]) -> SignatureFacts:
@@ -178,15 +198,27 @@ def _facts(row: Sequence[Any]) -> SignatureFacts:
     )
 
 
-async def standing(writer: Writer, ids: Sequence[str]) -> dict[str, tuple[DeliveryStatus, str | None]]:
-    """Status and lease of those that still exist, locked until commit in an order that all keep to."""
+class Stands(NamedTuple):
+    """How a delivery stands now. `quotable`: its receiver's answer may be kept, although it may quote what it was sent:
+    the signer is there still, and this is not the word that a consent has ended."""
+
+    status: DeliveryStatus
+    lease: str | None
+    quotable: bool
+
+
+async def standing(writer: Writer, ids: Sequence[str]) -> dict[str, Stands]:
+    """Those that still exist, locked until commit in an order that all keep to."""
     marks = ", ".join("?" * len(ids))
-    lock = " FOR UPDATE" if writer.engine == "postgresql" else ""
+    lock = " FOR UPDATE OF d" if writer.engine == "postgresql" else ""
     rows = await writer.raw(
-        f"SELECT id, status, lease FROM deliveries WHERE id IN ({marks}) ORDER BY id{lock}",  # noqa: S608
+        "SELECT d.id, d.status, d.lease, d.sealed IS NULL AND d.status <> 'cancelled'"  # noqa: S608
+        " AND (e.signature_id IS NULL OR s.id IS NOT NULL)"
+        " FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN signatures s ON s.id = e.signature_id"
+        f" WHERE d.id IN ({marks}) ORDER BY d.id{lock}",
         sorted(ids),
     )
-    return {str(row[0]): (row[1], None if row[2] is None else str(row[2])) for row in rows}
+    return {str(row[0]): Stands(row[1], None if row[2] is None else str(row[2]), bool(row[3])) for row in rows}
 
 
 async def write_settlements(writer: Writer, settlements: Sequence[Settlement], at: datetime) -> None:
@@ -204,13 +236,16 @@ async def write_settlements(writer: Writer, settlements: Sequence[Settlement], a
                 verdict.error,
                 None if verdict.status == "pending" else finished,
                 verdict.status,
+                verdict.outcome is Outcome.UNKNOWN,
+                verdict.status,
                 one.delivery_id,
             )
         )
     await writer.raw_many(
         "UPDATE deliveries SET status = ?, attempts = ?, throttled = ?, next_attempt_at = ?, last_error = ?,"
         " finished_at = ?, lease = NULL, leased_until = NULL,"
-        " sealed = CASE WHEN ? = 'pending' THEN sealed ELSE NULL END WHERE id = ?",
+        " sealed = CASE WHEN ? = 'pending' THEN sealed ELSE NULL END, doubtful = doubtful OR ?,"
+        " note = CASE WHEN ? IN ('delivered', 'cancelled') THEN NULL ELSE note END WHERE id = ?",
         rows,
     )
 
@@ -222,7 +257,14 @@ async def write_told(writer: Writer, settlements: Sequence[Settlement]) -> None:
         await writer.raw_many("UPDATE deliveries SET told_address = TRUE WHERE id = ?", told)
 
 
-async def write_attempts(writer: Writer, settlements: Sequence[Settlement]) -> None:
+async def write_notes(writer: Writer, settlements: Sequence[Settlement]) -> None:
+    """What integrations keep between attempts, whatever has become of this one."""
+    notes = [(one.note, one.delivery_id) for one in settlements if one.note is not None]
+    if notes:
+        await writer.raw_many("UPDATE deliveries SET note = ? WHERE id = ? AND status = 'pending'", notes)
+
+
+async def write_attempts(writer: Writer, settlements: Sequence[Settlement], stands: Mapping[str, Stands]) -> None:
     await writer.raw_many(
         "INSERT INTO attempts (id, delivery_id, started_at, duration_seconds, outcome, status_code, error,"
         " response) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -235,17 +277,17 @@ async def write_attempts(writer: Writer, settlements: Sequence[Settlement]) -> N
                 one.verdict.outcome.value,
                 one.verdict.status_code,
                 one.verdict.error,
-                one.verdict.response,
+                one.verdict.response if stands[one.delivery_id].quotable else None,
             )
             for one in settlements
         ],
     )
 
 
-async def cancel(writer: Writer, ids: Sequence[str], lease: str, reason: str, at: datetime) -> None:
-    """Deliveries that there is nothing left to say in."""
+async def cancel(writer: Writer, reasons: Mapping[str, str], lease: str, at: datetime) -> None:
+    """Deliveries that there is nothing left to say in, each with why."""
     await writer.raw_many(
         "UPDATE deliveries SET status = 'cancelled', last_error = ?, finished_at = ?, next_attempt_at = NULL,"
-        " lease = NULL, leased_until = NULL, sealed = NULL WHERE id = ? AND lease = ?",
-        [(reason, writer.instant(at), id_, lease) for id_ in sorted(ids)],
+        " lease = NULL, leased_until = NULL, sealed = NULL, note = NULL WHERE id = ? AND lease = ?",
+        [(reason, writer.instant(at), id_, lease) for id_, reason in sorted(reasons.items())],
     )

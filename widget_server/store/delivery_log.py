@@ -5,6 +5,7 @@ One thing must stay true: nothing here shows what was sent, only what became of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,11 +18,12 @@ from widget_server.store.tables import attempts, deliveries, events
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """A delivery with the type of its event. `destination_id` is None for mail to signers."""
+    """A delivery with the type of its event, and when that happened. `destination_id` is None for mail to signers."""
 
     id: str
     event_id: str
     event_type: str
+    occurred_at: datetime
     letter_id: int
     destination_id: str | None
     kind: str
@@ -51,6 +53,7 @@ def _select() -> Select[tuple[object, ...]]:
         _d.id,
         _d.event_id,
         _e.type.label("event_type"),
+        _e.occurred_at,
         _e.letter_id,
         _d.destination_id,
         _d.kind,
@@ -121,8 +124,34 @@ async def start_over(writer: Writer, delivery_id: str, at: datetime) -> None:
             next_attempt_at=at,
             last_error=None,
             finished_at=None,
+            doubtful=_d.doubtful | (_d.status == "delivered"),
         )
     )
+
+
+async def cancel_waiting(writer: Writer, ids: Sequence[str], reason: str, at: datetime) -> dict[str, int]:
+    """Cancels those that wait or were given up; gives the letter of each."""
+    marks = ", ".join("?" * len(ids))
+    rows = await writer.raw(
+        "UPDATE deliveries SET status = 'cancelled', last_error = ?, finished_at = ?, next_attempt_at = NULL,"  # noqa: S608
+        " lease = NULL, leased_until = NULL, sealed = NULL, note = NULL"
+        f" WHERE status IN ('pending', 'failed') AND id IN ({marks})"
+        " RETURNING id, (SELECT letter_id FROM events WHERE events.id = deliveries.event_id)",
+        (reason, writer.instant(at), *sorted(ids)),
+    )
+    return {str(row[0]): row[1] for row in rows}
+
+
+async def states_at(writer: Writer, destination_id: str, event_ids: Sequence[str]) -> dict[str, DeliveryStatus]:
+    """How these events' deliveries to one destination stand; an event without one is left out."""
+    if not event_ids:
+        return {}
+    marks = ", ".join("?" * len(event_ids))
+    rows = await writer.raw(
+        f"SELECT event_id, status FROM deliveries WHERE destination_id = ? AND event_id IN ({marks})",  # noqa: S608
+        (destination_id, *event_ids),
+    )
+    return {str(row[0]): row[1] for row in rows}
 
 
 def _delivery(row: Row) -> DeliveryRow:
@@ -130,6 +159,7 @@ def _delivery(row: Row) -> DeliveryRow:
         row["id"],
         row["event_id"],
         row["event_type"],
+        row["occurred_at"],
         row["letter_id"],
         row["destination_id"],
         row["kind"],

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, or_, select, update
+from sqlalchemy import delete, exists, func, insert, or_, select, update
 
 from widget_server.domain.deliveries import DestinationStatus, Health
 from widget_server.store.db import Db, Row, Writer
-from widget_server.store.tables import deliveries, destinations
+from widget_server.store.tables import deliveries, destinations, events
 from widget_server.store.waiting import read_instant
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationRow:
-    """A destination as stored. `event_types` None: the kind's own choice."""
+    """A destination as stored. `event_types` None: the kind's own choice. `kept`: what its integration keeps,
+    sealed. `after_seq`: the last event before it was added; set when it is inserted."""
 
     id: str
     letter_id: int
@@ -31,6 +32,8 @@ class DestinationRow:
     event_types: tuple[str, ...] | None
     health: Health
     created_at: datetime
+    kept: str | None = None
+    after_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ async def insert_destination(writer: Writer, row: DestinationRow) -> None:
             event_types=None if row.event_types is None else list(row.event_types),
             status=row.health.status,
             created_at=row.created_at,
+            after_seq=select(func.coalesce(func.max(events.c.seq), 0)).scalar_subquery(),
         )
     )
 
@@ -93,7 +97,17 @@ async def revive(writer: Writer, id_: str, at: datetime) -> None:
     await writer.execute(
         update(destinations)
         .where(destinations.c.id == id_)
-        .values(status="active", reason=None, not_before=None, first_failed_at=None, told_at=None)
+        .values(
+            status="active",
+            reason=None,
+            not_before=None,
+            first_failed_at=None,
+            told_at=None,
+            sampled_at=None,
+            sampled=0,
+            sampled_ill=0,
+            rests=0,
+        )
     )
     await writer.execute(
         update(deliveries)
@@ -135,12 +149,19 @@ async def active(db: Db, ids: Sequence[str]) -> set[str]:
     return {row["id"] for row in rows}
 
 
-async def take_turn(writer: Writer, id_: str, now: datetime, pace_seconds: float) -> bool:
-    """Whether a send may begin now; if so, no other may, in any process, for `pace_seconds`."""
+async def take_turn(writer: Writer, id_: str, now: datetime, pace_seconds: float, *, probe: bool = False) -> bool:
+    """Whether a send may begin now; if so, no other may, in any process, for `pace_seconds`. `probe`: it shows whether
+    a destination that has been failing is well again."""
     rows = await writer.raw(
-        "UPDATE destinations SET not_before = ? WHERE id = ? AND status = 'active'"
-        " AND (not_before IS NULL OR not_before <= ?) RETURNING id",
-        (writer.instant(now + timedelta(seconds=pace_seconds)), id_, writer.instant(now)),
+        "UPDATE destinations SET not_before = ?, sampled_at = CASE WHEN ? THEN ? ELSE sampled_at END"
+        " WHERE id = ? AND status = 'active' AND (not_before IS NULL OR not_before <= ?) RETURNING id",
+        (
+            writer.instant(now + timedelta(seconds=pace_seconds)),
+            probe,
+            writer.instant(now),
+            id_,
+            writer.instant(now),
+        ),
     )
     return bool(rows)
 
@@ -161,7 +182,8 @@ async def hold(writer: Writer, ids: Sequence[str]) -> dict[str, Faring]:
     lock = " FOR NO KEY UPDATE" if writer.engine == "postgresql" else ""
     rows = await writer.raw(
         "SELECT id, letter_id, partner_id, kind, status, reason, first_failed_at, told_at,"  # noqa: S608
-        f" last_sent_at, not_before FROM destinations WHERE id IN ({marks}) ORDER BY id{lock}",
+        " last_sent_at, not_before, sampled_at, sampled, sampled_ill, rests"
+        f" FROM destinations WHERE id IN ({marks}) ORDER BY id{lock}",
         sorted(ids),
     )
     return {
@@ -170,7 +192,7 @@ async def hold(writer: Writer, ids: Sequence[str]) -> dict[str, Faring]:
             row[1],
             row[2],
             row[3],
-            Health(row[4], row[5], *(read_instant(value) for value in row[6:10])),
+            Health(row[4], row[5], *(read_instant(value) for value in row[6:11]), *row[11:14]),
         )
         for row in rows
     }
@@ -179,14 +201,23 @@ async def hold(writer: Writer, ids: Sequence[str]) -> dict[str, Faring]:
 async def set_health(writer: Writer, id_: str, health: Health) -> None:
     await writer.raw(
         "UPDATE destinations SET status = ?, reason = ?, first_failed_at = ?, told_at = ?, last_sent_at = ?,"
-        " not_before = ? WHERE id = ?",
+        " not_before = ?, sampled_at = ?, sampled = ?, sampled_ill = ?, rests = ? WHERE id = ?",
         (
             health.status,
             health.reason,
             *(
                 None if at is None else writer.instant(at)
-                for at in (health.first_failed_at, health.told_at, health.last_sent_at, health.not_before)
+                for at in (
+                    health.first_failed_at,
+                    health.told_at,
+                    health.last_sent_at,
+                    health.not_before,
+                    health.sampled_at,
+                )
             ),
+            health.sampled,
+            health.sampled_ill,
+            health.rests,
             id_,
         ),
     )
@@ -207,6 +238,12 @@ def _destination(row: Row) -> DestinationRow:
             row["told_at"],
             row["last_sent_at"],
             row["not_before"],
+            row["sampled_at"],
+            row["sampled"],
+            row["sampled_ill"],
+            row["rests"],
         ),
         created_at=row["created_at"],
+        kept=row["kept"],
+        after_seq=row["after_seq"],
     )

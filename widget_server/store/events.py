@@ -16,7 +16,7 @@ from sqlalchemy import select
 from widget_server.domain.events import SIGNER_MAIL
 from widget_server.store.db import Db, Writer
 from widget_server.store.plans import Do
-from widget_server.store.tables import events, json_text
+from widget_server.store.tables import deliveries, events, json_text
 
 _COLUMNS = ("id", "type", "letter_id", "partner_id", "signature_id", "data", "occurred_at", "fanned_out_at")
 _INSERT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608  names of our own
@@ -70,7 +70,7 @@ def event_steps(cells: Sequence[Any]) -> Iterator[Do]:
 
 @dataclass(frozen=True, slots=True)
 class Mailed:
-    """A mail to a signer that became due. `mail` says what for."""
+    """A mail to a signer that left. `mail` says what for."""
 
     signature_id: str
     mail: str
@@ -78,11 +78,12 @@ class Mailed:
 
 
 async def mails_about(db: Db, signature_ids: Sequence[str]) -> list[Mailed]:
-    """The mails about these signatures, in the order in which they became due."""
-    c = events.c
+    """The mails about these signatures that left, in that order; what still waits or was cancelled is none."""
+    c, d = events.c, deliveries.c
     rows = await db.all(
-        select(c.signature_id, c.data, c.occurred_at)
-        .where(c.signature_id.in_(signature_ids), c.type == SIGNER_MAIL)
-        .order_by(c.seq)
+        select(c.signature_id, c.data, d.finished_at)
+        .join(deliveries, d.event_id == c.id)
+        .where(c.signature_id.in_(signature_ids), c.type == SIGNER_MAIL, d.status == "delivered")
+        .order_by(d.finished_at, c.seq)
     )
-    return [Mailed(row["signature_id"], row["data"]["mail"], row["occurred_at"]) for row in rows]
+    return [Mailed(row["signature_id"], row["data"]["mail"], row["finished_at"]) for row in rows]

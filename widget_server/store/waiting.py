@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from widget_server.domain.events import Consented
 from widget_server.store.db import Db, Writer
 from widget_server.store.events import EventRow
 from widget_server.store.tables import events
@@ -38,6 +39,20 @@ async def take_waiting(writer: Writer, limit: int) -> list[Waiting]:
     return [Waiting(row[0], read_event(row[1:])) for row in rows]
 
 
+async def consented(writer: Writer, signature_ids: Sequence[str]) -> dict[str, Consented]:
+    """Of these signatures, those that are confirmed and whose signers let somebody write to them."""
+    if not signature_ids:
+        return {}
+    marks = ", ".join("?" * len(signature_ids))
+    rows = await writer.raw(
+        "SELECT id, contact_opt_in, partner_opt_in, partner_id FROM signatures"  # noqa: S608
+        f" WHERE id IN ({marks}) AND status = 'confirmed' AND NOT test AND quarantine IS NULL"
+        " AND (contact_opt_in OR partner_opt_in)",
+        list(signature_ids),
+    )
+    return {str(row[0]): Consented(bool(row[1]), row[3] if row[2] else None) for row in rows}
+
+
 async def mark_fanned_out(writer: Writer, seqs: Sequence[int], at: datetime) -> None:
     instant = writer.instant(at)
     await writer.raw_many("UPDATE events SET fanned_out_at = ? WHERE seq = ?", [(instant, seq) for seq in seqs])
@@ -60,12 +75,14 @@ async def pass_over_waiting(writer: Writer, limit: int, at: datetime) -> int:
 
 
 async def earlier_events(
-    db: Db, letter_id: int, *, since: datetime | None, after_seq: int, limit: int
+    db: Db, letter_id: int, *, since: datetime | None, until: datetime | None, after_seq: int, limit: int
 ) -> list[Waiting]:
-    """A letter's events in the order in which they were written, from `since` on, for a replay."""
+    """A letter's events in the order in which they were written, from `since` on and before `until`, for a replay."""
     wanted = (events.c.letter_id == letter_id) & (events.c.seq > after_seq)
     if since is not None:
         wanted &= events.c.occurred_at >= since
+    if until is not None:
+        wanted &= events.c.occurred_at < until
     rows = await db.all(select(events).where(wanted).order_by(events.c.seq).limit(limit))
     return [Waiting(row["seq"], EventRow(*(row[column] for column in _COLUMNS))) for row in rows]
 
