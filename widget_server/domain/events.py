@@ -15,8 +15,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "signature.created": "somebody signed; not yet confirmed where the letter asks for that",
     "signature.confirmed": "the signature counts",
     "signature.assisted": "somebody who had already signed came through another partner",
-    "signature.updated": "a signer or coordinator corrected it",
-    "signature.withdrawn": "its signer took it back",
+    "signature.updated": "a signer or coordinator corrected it, showed or hid it, gave a consent or took one back",
+    "signature.withdrawn": "its signer took it back, mended a mistyped address before confirming, or erased it",
     "signature.rejected": "a coordinator refused it",
     "letter.milestone": "the count passed a round number or the goal",
     "letter.opened": "the letter can be signed",
@@ -28,8 +28,10 @@ EVENT_TYPES: Mapping[str, str] = {
 """Every type that can be asked for. `destination.test` goes only where it was asked for."""
 
 TEST = "destination.test"
+TEST_MEANS = "you asked for it"
 SIGNER_MAIL = "signer.mail"
 """A mail to a signer became due: for us alone, no destination hears of it."""
+_ENDS = frozenset({"signature.withdrawn", "signature.rejected"})
 _PUBLIC = frozenset({"letter.milestone", "letter.opened", "letter.closed"})
 
 
@@ -43,6 +45,7 @@ class Happening:
     occurred_at: datetime
     test: bool
     about: str | None
+    signature_id: str | None = None
 
     @classmethod
     def of(
@@ -52,14 +55,16 @@ class Happening:
         partner_id: int | None,
         occurred_at: datetime,
         data: Mapping[str, Any],
+        signature_id: str | None = None,
     ) -> Happening:
-        return cls(type_, letter_id, partner_id, occurred_at, bool(data.get("test")), data.get("destination"))
+        test, about = bool(data.get("test")), data.get("destination")
+        return cls(type_, letter_id, partner_id, occurred_at, test, about, signature_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What fan-out knows of a destination. `types` None takes every type; `chat` is a room, not a
-    register."""
+    """What fan-out knows of a destination. `types` None takes every type; `chat` is a room, not a register; `lists`
+    builds a mailing list; `tests`: it knows what to do with test signatures."""
 
     id: str
     letter_id: int
@@ -67,6 +72,31 @@ class Listener:
     types: Collection[str] | None
     chat: bool
     created_at: datetime
+    lists: bool = False
+    tests: bool = True
+    after_seq: int | None = None
+
+    def is_newer(self, seq: int, occurred_at: datetime) -> bool:
+        """Whether an event happened after this destination was added: by its time, or, where a clock was set back
+        since, by its place in the order of all events."""
+        return occurred_at >= self.created_at or (self.after_seq is not None and seq > self.after_seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """Whom a confirmed signature lets write to its signer: the letter's initiators, and the partner named."""
+
+    letter: bool
+    partner_id: int | None
+
+
+def may_list(listener: Listener, consented: Consented | None) -> bool:
+    """Whether a mailing list of this owner's may have a signature that stands like this."""
+    if consented is None:
+        return False
+    if listener.partner_id is None:
+        return consented.letter
+    return consented.partner_id == listener.partner_id
 
 
 def wants(listener: Listener, event: Happening) -> bool:
@@ -78,6 +108,10 @@ def wants(listener: Listener, event: Happening) -> bool:
     if event.test and listener.chat:
         # A room hears once of somebody trying the embed, confirmed or not.
         return event.type == "signature.created" and _takes_signatures(listener)
+    if event.test and not listener.tests:
+        return False
+    if listener.lists and (event.signature_id is None or event.type in _ENDS):
+        return False  # who has the address hears of its end in any case
     return listener.types is None or event.type in listener.types
 
 

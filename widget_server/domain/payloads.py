@@ -93,6 +93,12 @@ def signature_data(
     return data | {"email": ended_address, opt_in: False}
 
 
+def has_opted_in(data: Mapping[str, Any], reader: Reader) -> bool:
+    """Whether what `signature_data` gave says that the signer lets this reader's owner write to them, and where."""
+    box = "contact_opt_in" if reader.partner_id is None else "partner_opt_in"
+    return data["email"] is not None and bool(data[box])
+
+
 def _consented(
     event_type: str,
     moment: Mapping[str, Any],
