@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.chat.escaping import ENTITIES
 from integrations.slack import HOSTS, Slack
-from integrations.slack.messages import SECTION_LIMIT, fit, message
+from integrations.slack.messages import SECTION_LIMIT, VARIABLES, message
 from tests.integrations.samples import NOTHING, NOW, RecordingClient, destination, event, tools
 from widget_server.contract import Event, NotAuthorized, Permanent, Response, Temporary
 
@@ -117,7 +118,7 @@ def test_nothing_typed_is_read_as_markup(name: str, many: bool) -> None:
 
 @given(st.text(), st.integers(2, 200))
 def test_a_cut_never_splits_an_escape(text: str, limit: int) -> None:
-    cut = fit(text, limit)
+    cut = ENTITIES.fit(text, limit)
     assert len(cut) <= limit
     rest = cut.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
     assert "&" not in rest
@@ -135,6 +136,34 @@ def test_the_longest_message_is_within_slacks_limits() -> None:
                 assert len(block["text"]["text"]) <= SECTION_LIMIT
         assert len(shown["blocks"]) <= 45
         assert len(json.dumps(shown["blocks"], ensure_ascii=False).encode()) <= 12_000
+
+
+WORKFLOW = "https://hooks.slack.com/triggers/T0/1/secret"
+
+
+async def test_a_workflow_is_given_flat_strings_of_the_variables_that_it_declares() -> None:
+    client = RecordingClient(Response(200, {}, b'{"ok":true}'))
+    where = destination(WORKFLOW, signed=False, variables="headline, total,url")
+    await KIND.send([organization("<!here> & Co")], where, tools(client))
+    ((_, content, _),) = client.posts
+    assert json.loads(content) == {
+        "headline": "An organization signed: &lt;!here&gt; &amp; Co",
+        "total": "1,204 signatures in total",
+        "url": "https://letters.example.org/letters/letter",
+    }
+    await KIND.send([person(), organization()], destination(WORKFLOW, signed=False), tools(client))
+    assert list(json.loads(client.posts[1][1])) == ["text"], (
+        "a workflow declares `text` unless its owner says otherwise"
+    )
+
+
+def test_what_a_workflow_may_be_given_is_checked() -> None:
+    assert list(KIND.check(WORKFLOW, {"variables": ",".join(VARIABLES)})) == []
+    for wrong in ("text,email", ",", "Text"):
+        (problem,) = KIND.check(WORKFLOW, {"variables": wrong})
+        assert problem.option == "variables"
+    (problem,) = KIND.check("https://hooks.slack.com/elsewhere/T0", {})
+    assert problem.option == "url"
 
 
 def plan(events: list[Event], quiet: float, later: float = 0) -> list[list[str]]:
@@ -164,9 +193,9 @@ def test_organizations_and_trouble_go_one_by_one_at_once() -> None:
     ("locale", "of", "name", "told"),
     [
         ("en", "client", "Ab3_-x9Q", "from one network: 1,200 in 10 minutes (client Ab3_-x9Q)"),
-        ("fr", "client", "Ab3_-x9Q", "d'un même réseau\u00a0: 1\u00a0200 en 10 minutes (client Ab3_-x9Q)"),
+        ("fr", "client", "Ab3_-x9Q", "d’un même réseau\u00a0: 1\u00a0200 en 10 minutes (client Ab3_-x9Q)"),
         ("en", "domain", "spam.example", "with addresses at spam.example: 1,200 in 10 minutes"),
-        ("fr", "domain", "spam.example", "porte une adresse à spam.example\u00a0: 1\u00a0200 en 10 minutes"),
+        ("fr", "domain", "spam.example", "vient d’adresses chez spam.example\u00a0: 1\u00a0200 en 10 minutes"),
         ("en", "partner", "maple", "through one partner, maple: 1,200 in 10 minutes"),
         ("fr", "partner", "maple", "par un même partenaire, maple\u00a0: 1\u00a0200 en 10 minutes"),
         ("en", "planet", "mars", "from one place"),
