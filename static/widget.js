@@ -5,11 +5,11 @@
  * signature is for the server to say. The arguments in the last line are what the server puts in: the origin to talk
  * to (never read from script.src, since optimizers re-host scripts), the style sheet and, in /w/TOKEN.js, one
  * partner's configuration and the counts, so that a single request draws the form. /widget.js comes without a
- * configuration and fetches GET /v1/widget/TOKEN.
+ * configuration and fetches GET /v1/widget/TOKEN. What is needed later, or never, is in more.js, whose name comes too.
  *
  * One thing must stay true: what others wrote only ever becomes a text node or an attribute, never markup.
  */
-(function (config, css, counts) {
+(function (config, css, extra, counts) {
   const NAME = "undersigned-letter";
   const known = customElements.get(NAME);
   // A second copy on the page only hands over the letter that it brought; the first one draws them all.
@@ -26,10 +26,24 @@
     upgrade([{ attributeName: "lang" }]);
   };
 
+  /** Status, JSON and headers of an answer. Throws where there is none within 15 s, or a captive portal's page. */
+  const call = async (url, options) => {
+    const stop = new AbortController();
+    const late = setTimeout(() => stop.abort(), 15000);
+    try {
+      // No header of our own, and a form as the body: no preflight. No credentials: no cookie either way.
+      const answer = await fetch(url, { credentials: "omit", signal: stop.signal, ...options });
+      return [answer.status, await answer.json(), answer.headers];
+    } finally {
+      clearTimeout(late);
+    }
+  };
+
+  /** What is there now. The browser asks with the ETag of what it holds; then nothing is sent twice. */
   const get = async (url) => {
-    const answer = await fetch(url, { credentials: "omit" });
-    if (!answer.ok) throw answer;
-    return answer.json();
+    const [status, answer] = await call(url, { cache: "no-cache" });
+    if (status > 299) throw answer;
+    return answer;
   };
 
   /** The configuration for `token`, or nothing: then the link in the page stays as it is. */
@@ -39,6 +53,30 @@
     }
     return letters[token];
   };
+
+  /** What is loaded on demand. A browser may remember that an address failed: the next time it is another. */
+  let tried = "";
+  const more = () =>
+    import(config.api + "/" + extra + tried).catch((error) => {
+      tried += "?";
+      throw error;
+    });
+
+  /** What `#undersigned.email=…` in the page's address says, by field: read once, then gone from the address. */
+  const given = {};
+  const read = () => {
+    const [page, hash] = location.href.split("#");
+    const parts = hash ? hash.split("&") : [];
+    const others = parts.filter((part) => {
+      const [[name, value]] = [...new URLSearchParams(part), [""]];
+      return name.startsWith("undersigned.") ? void (given[name.slice(12)] = value) : true;
+    });
+    if (others.length < parts.length) history.replaceState(history.state, "", [page, ...others].join("#"));
+    return given;
+  };
+
+  /** Ends a task: in several short ones, a slow phone paints and answers in between. */
+  const turn = () => new Promise((done) => setTimeout(done));
 
   /* ---- building ---- */
 
@@ -70,24 +108,6 @@
   /** What leads away from what was typed opens beside it. */
   const link = (href, ...parts) => el("a", "link", { href, target: "_blank" }, ...parts);
 
-  /** Text, and strong, em, code and links around text, as GET /v1/letters/SLUG/text has them. */
-  const runs = (list = []) =>
-    list.map(({ type, text, href, children }) =>
-      children
-        ? safe(href)
-          ? link(href, ...runs(children))
-          : el(type == "link" ? "span" : type, "", ...runs(children))
-        : text,
-    );
-
-  const prose = (blocks, heading) =>
-    blocks.map(({ type, children, marker, depth }) => {
-      const tag = { heading, rule: "hr", quote: "blockquote", code: "pre" }[type] || "p";
-      const node = el(tag, "", marker && marker + " ", ...runs(children));
-      if (depth) node.style.marginInlineStart = depth + "em";
-      return node;
-    });
-
   // The native control that suits a field, and the autocomplete token by which browsers fill it (WCAG 1.3.5).
   // A field that is not named here is a box to tick.
   const CONTROLS = {
@@ -104,37 +124,31 @@
 
   /* ---- sending ---- */
 
-  /** Sends until there is an answer: 15 s a try, and two more tries for what may pass by itself, or by work. */
-  const post = async (api, body, said) => {
-    for (let tries = 3; ; ) {
+  /** Sends until there is an answer: once more for what may pass by itself, and again after work that is asked for. */
+  const post = async (api, body, say) => {
+    for (let tries = 2, sums = 2; ; ) {
       let status = 0;
       let answer = {};
       let wait = 1;
       try {
-        // No header of our own and a form as the body: no preflight. No credentials: no cookie either way.
-        const response = await fetch(api + "/v1/signatures", {
-          credentials: "omit",
-          method: "POST",
-          body,
-          signal: AbortSignal.timeout?.(15000), // Safari before 16 has only its own patience
-        });
-        wait = +response.headers.get("Retry-After") || 1;
-        answer = await response.json();
-        status = response.status;
+        const [code, got, headers] = await call(api + "/v1/signatures", { method: "POST", body });
+        status = code;
+        answer = Object(got); // "null" is JSON, too
+        wait = +headers.get("Retry-After") || 1;
       } catch {
-        // No network, no answer in time, or a captive portal's page in place of JSON.
+        // It may have arrived all the same: by its id the server knows it again.
       }
-      if (answer.solver) {
+      if (answer.solver && sums--) {
         try {
           const { solve } = await import(api + "/" + answer.solver);
-          said.textContent = answer.detail;
+          say(answer.detail);
           body.set("pow", await solve(answer.challenge));
-          wait = 0;
+          continue;
         } catch {
           // Where the solver does not load, there is waiting.
         }
       }
-      if (![0, 429, 503].includes(status) || wait > 9 || !--tries) return [status, answer];
+      if (![0, 429, 503].includes(status) || wait > 9 || !--tries) return [status, answer, wait];
       await new Promise((done) => setTimeout(done, wait * (1000 + Math.random() * 300)));
     }
   };
@@ -149,7 +163,7 @@
 
   /** Everything that happens inside `host`. Gives the function that draws it, and draws again what has changed. */
   const widget = (host) => {
-    let letter, words, locale, view, box, look;
+    let letter, words, locale, view, other, root, box, look;
     let stage; // "" the form, "thanks", or why there is no form
     let kind = "individual";
     const values = {}; // what was typed, by field: outlives a change of language
@@ -176,21 +190,42 @@
 
     const heading = (below, name, text) => el(level(below), name, { tabIndex: -1 }, text);
 
+    /** Numbers as the texts write them: the browser's own ways (Intl) take a slow phone 100 ms to wake up. */
     const number = (text, count) =>
-      fill(text[new Intl.PluralRules(words.tag).select(count)] || text.other || text, {
-        count: count.toLocaleString(words.tag),
+      fill(text[words.ones.split(" ").includes(count + "") ? "one" : "other"] || text, {
+        count: (count + "").replace(/\B(?=(\d{3})+$)/g, words.thousand[1]),
       });
 
     /** The way to the letter's own page, which credits the same partner. */
     const elsewhere = () => link(letter.link, words.page);
 
+    const say = (text) => (status.textContent = text || "");
+
+    /** Has more.js put a `part` of its own into `place`. What it may use of us is in here. */
+    const add = async (part, place, wait) => {
+      const kit = { host, letter, words, locale, view, answer, kind, level, heading, elsewhere, hides, emit, say };
+      try {
+        await (await more())[part](place, { ...kit, wait, mark, mend, recount, el, button, link, safe, get });
+      } catch {
+        if (/text|follow/.test(part)) place.append(elsewhere());
+      }
+    };
+
+    /** A node that more.js goes on with. */
+    const later = (part, ...node) => {
+      const place = el(...node);
+      add(part, place);
+      return place;
+    };
+
     const update = async () => {
       const token = setting("token");
       const found = await load(token);
+      if (!root) await turn();
       if (!found || !host.isConnected) return;
       const lang = (setting("lang") || host.closest("[lang]")?.lang || "").toLowerCase();
-      const has = (tag) => found.locales.includes(tag) && tag;
-      locale = has(lang) || has(lang.split("-")[0]) || found.locales[0];
+      const locales = Object.keys(found.texts);
+      locale = [lang, lang.split("-")[0]].find((tag) => locales.includes(tag)) || locales[0];
       view = setting("view");
       // Where light text is inherited the page is dark, whether it declares a color-scheme or not.
       const theme = setting("theme");
@@ -198,30 +233,38 @@
       const [first, second] = color.match(/[\d.]+/g);
       const light = /^rgb/.test(color) ? second > 140 : first > 0.6;
       box = theme == "dark" || (theme != "light" && light) ? "box dark" : "box";
-      const next = [token, locale, view, box] + "";
-      if (next == look) return;
+      const next = [token, locale, view] + "";
+      if (next == look) return void (root && (root.firstChild.className = box));
       look = next;
       if (letter != found) stage = found.notice;
       letter = found;
-      words = letter.texts[locale];
+      words = Object.fromEntries(letter.words.split(" ").map((word, i) => [word, letter.texts[locale][i]]));
+      keep();
+      fields = {};
+      other = view == "list" || view == "count";
+      // The first time, the fields are made in a task of their own, before anything is shown.
+      if (!root && !other && !stage) {
+        fitting();
+        await turn();
+      }
       draw();
     };
 
     const draw = (focus) => {
       keep();
-      fields = {};
       status = el("p", "status", { role: "status" });
-      const first = !host.shadowRoot;
-      const root = host.shadowRoot || host.attachShadow({ mode: "open" });
+      const first = !root;
+      root ||= host.attachShadow({ mode: "open" });
       root.replaceChildren(
         el(
           "div",
           box,
-          { lang: words.tag, dir: "ltr" },
-          setting("test") != null && el("p", "test", words.test),
+          // By the first letter in it, the title's: another script may run from right to left.
+          { lang: words.tag, dir: "auto" },
+          setting("test") != null && later("trial", "p", "test"),
           !hides("title") && heading(0, "title", words.title),
           !hides("counter") && (count = counter()),
-          view == "list" || view == "count" ? follow() : stage ? aside() : ask(),
+          other ? later("follow", "div", "list") : stage ? aside() : ask(),
           status,
         ),
       );
@@ -234,7 +277,7 @@
         root.append(el("style", "", css)); // Safari before 16.4
       }
       // The height kept free in the page was the form's.
-      const place = stage && host.closest("[data-undersigned]");
+      const place = (stage || other) && host.closest("[data-undersigned]");
       if (place) place.style.minHeight = 0;
       if (focus) root.querySelector(".landing").focus();
       if (first) emit("ready");
@@ -250,11 +293,16 @@
       );
     };
 
+    const recount = (counts) => {
+      letter.counts = counts;
+      count?.replaceWith((count = counter()));
+    };
+
     /* the form */
 
     const ask = () => {
       drawn ||= performance.now();
-      summary = el("div", "errors", { tabIndex: -1, hidden: true });
+      summary = el("div", "errors", { tabIndex: -1, hidden: true, role: "group", "aria-label": words.problem });
       asked = el("div", "fields");
       sign = button("button", words.sign, send);
       arrange();
@@ -268,6 +316,7 @@
             checked: value == kind,
             onchange() {
               kind = value;
+              for (const name in fields) if (fields[name].line) mark(name, "");
               arrange();
             },
           }),
@@ -285,6 +334,10 @@
         el("div", "trap", { "aria-hidden": "true" }, el("input", "", { name: "hp_contact_2", autocomplete: "off", tabIndex: -1 })),
         el("p", "end", sign, link(letter.url + "/privacy", words.privacy)),
       );
+      // Whoever begins to write will want to know what comes afterwards.
+      form.addEventListener("focusin", () => more().catch(() => {}), { once: true });
+      // What is mended is no longer called wrong.
+      form.oninput = ({ target }) => mark(target.name, "");
       // Enter sends by itself: a sandboxed frame forbids submitting, and a form around us must not be submitted in
       // our place. The page's own shortcuts must not hear what is typed.
       form.onkeydown = (event) => {
@@ -299,7 +352,9 @@
     };
 
     /** Asks what fits a person or an organization, and nothing else. */
-    const arrange = () => asked.replaceChildren(...letter.fields[kind].split(" ").map(field));
+    const arrange = () => asked.replaceChildren(...fitting());
+
+    const fitting = () => letter.fields[kind].split(" ").map(field);
 
     /** A field by its name, with a star behind it where it must be filled. */
     const field = (spec) => {
@@ -314,16 +369,18 @@
           name,
           type,
           autocomplete,
+          "aria-invalid": "false",
           "aria-describedby": `${name}-error ${name}-hint`,
         });
         const label = el("span");
         const hint = el("p", "hint", { id: name + "-hint" });
-        const error = el("p", "error", { id: name + "-error" });
+        const error = el("p", "error", { id: name + "-error", "aria-live": name == "country" && "polite" });
         const caption = el("label", tick ? "consent" : "label", { for: name }, tick && control, label);
         const node = el("div", "field " + type, caption, hint, error, !tick && control);
         fields[name] = { node, label, hint, control, error };
-        const typed = values[name] ?? setting("prefill-" + name.replace("_", "-")) ?? "";
-        if (name == "country") node.append(countries(control));
+        const key = name.replace("_", "-");
+        const typed = values[name] ?? setting("prefill-" + key) ?? read()[key] ?? "";
+        if (name == "country") node.append(countries(control, typed));
         if (tick) {
           control.value = name != "public";
           control.checked = typed === true;
@@ -340,22 +397,29 @@
     };
 
     /** Fills the list of countries, the statements' own first. Gives the statement that the chosen one leads to. */
-    const countries = (control) => {
+    const countries = (control, chosen) => {
       const { statements, countries } = letter;
-      const names = new Intl.DisplayNames(words.tag, { type: "region" });
-      const option = (value) => el("option", "", { value }, names.of(value));
       const first = statements.flatMap((statement) => statement.countries).filter((code) => code != "*");
-      const rest = countries
-        .split(" ")
-        .flatMap((row) => [...row.slice(1)].map((letter) => row[0] + letter))
-        .filter((code) => !first.includes(code));
-      const { compare } = new Intl.Collator(words.tag);
-      control.append(
-        el("option", "", { value: "" }, words.choose),
-        ...first.map(option),
-        el("hr"),
-        ...rest.map(option).sort((a, b) => compare(a.text, b.text)),
-      );
+      let names;
+      const option = (value) =>
+        el("option", "", { value }, (names ||= new Intl.DisplayNames(words.tag, { type: "region" })).of(value));
+      // Some 250 names take a slow phone a while: they come after the form, in turns, unless one is chosen already.
+      const list = async () => {
+        if (!chosen) await turn();
+        // The browser's own ways (Intl) wake up in two halves, each a task of its own.
+        const { compare } = new Intl.Collator(words.tag);
+        if (!chosen) await turn();
+        control.append(...first.map(option), el("hr"));
+        const others = [];
+        for (const row of countries.split(" ")) {
+          if (!chosen && others.length % 3 == 0) await turn();
+          for (const letter of row.slice(1)) if (!first.includes(row[0] + letter)) others.push(option(row[0] + letter));
+        }
+        if (!chosen) await turn();
+        control.append(...others.sort((a, b) => compare(a.text, b.text)));
+      };
+      control.append(el("option", "", { value: "" }, words.choose));
+      list();
       const declared = el("div", "statement", { "aria-live": "polite" });
       control.onchange = () => {
         const { value } = control;
@@ -365,7 +429,8 @@
           el("p", "hint", statement ? words.declare : words.which),
           statement ? el("blockquote", "", words.statements[statement.code]) : "",
         );
-        mark("country", value && !statement ? fill(words.uncovered, { country: names.of(value) }) : "");
+        mark("country", "");
+        if (value && !statement) add("uncovered", control.selectedOptions[0]);
       };
       return declared;
     };
@@ -381,16 +446,10 @@
     /** "Read the letter": its text opens in here. */
     const reading = () => {
       const text = el("div", "letter", { role: "region", tabIndex: 0, hidden: true, "aria-label": words.read });
-      const toggle = button("quiet", words.read, async () => {
+      const toggle = button("quiet", words.read, () => {
         text.hidden = !text.hidden;
         toggle.ariaExpanded = !text.hidden;
-        if (text.firstChild) return;
-        try {
-          const { intro, body } = await get(`${letter.api}/v1/letters/${letter.slug}/text?locale=${locale}`);
-          text.append(...prose([...intro, ...body], level(1)));
-        } catch {
-          text.append(elsewhere());
-        }
+        if (!text.children[1]) add("text", text);
       });
       toggle.ariaExpanded = false;
       return el("div", "reading", toggle, text);
@@ -400,25 +459,30 @@
       if (busy || !emit("submit")) return;
       busy = true;
       sign.ariaDisabled = true;
-      status.textContent = words.sending;
+      say(words.sending);
+      const slow = setTimeout(() => say(words.slow), 5000);
       const query = new URLSearchParams(location.search);
       const body = new URLSearchParams(new FormData(form));
-      const more = {
+      // In a frame of ours, the page is the one around it, as far as it lets us know.
+      const framed = letter.api.startsWith(location.origin) && document.referrer;
+      const page = framed ? new URL(framed) : location;
+      const rest = {
         token: letter.token,
         id,
         replaces: answer.replaces,
         locale,
         shown: letter.shown,
         elapsed: Math.round(performance.now() - drawn),
-        page: location.origin + location.pathname,
+        page: page.origin + page.pathname,
         source: setting("source") || query.get("source") || query.get("utm_source"),
         test: setting("test") != null,
       };
-      for (const key in more) if (more[key]) body.set(key, more[key]);
-      const [code, got] = await post(letter.api, body, status);
+      for (const key in rest) if (rest[key]) body.set(key, rest[key]);
+      const [code, got, wait] = await post(letter.api, body, say);
+      clearTimeout(slow);
       busy = false;
       sign.ariaDisabled = false;
-      status.textContent = "";
+      say();
       const { title, errors, letter_url, counts, statement } = got;
       if (got.id) {
         answer = got;
@@ -435,21 +499,33 @@
         draw(true);
         emit("error", { status: code });
       } else {
-        problem(errors || [], title || words.unreachable);
+        problem(errors || [], title || words.unreachable, wait > 1 && !got.solver && wait);
         if (errors) emit("invalid", { fields: errors.map((error) => error.field) });
         else emit("error", { status: code });
       }
     };
 
+    /** Says beside a field what is wrong with it, or nothing any more: then its line in the summary goes, too. */
     const mark = (name, message) => {
-      if (!fields[name]) return;
-      const { control, error } = fields[name];
-      error.textContent = message;
-      control.ariaInvalid = !!message;
+      const found = fields[name];
+      if (!found) return;
+      found.error.textContent = message;
+      found.control.ariaInvalid = !!message;
+      if (found.line) {
+        found.line = found.line.remove();
+        summary.hidden = !summary.querySelector("li");
+      }
+    };
+
+    /** "Try again", after `wait` seconds that more.js counts down. */
+    const retry = (wait) => {
+      const node = button("quiet", words.retry, () => node.ariaDisabled == "true" || send());
+      if (wait) add("pause", node, wait);
+      return node;
     };
 
     /** The summary above the form, with a way to each field, and the same words beside the field. */
-    const problem = (errors, message) => {
+    const problem = (errors, message, wait) => {
       const order = letter.fields[kind];
       for (const name in fields) mark(name, "");
       errors.sort((a, b) => order.indexOf(a.field) - order.indexOf(b.field));
@@ -464,10 +540,12 @@
                   event.preventDefault(); // no address leads into a shadow root
                   fields[field].control.focus();
                 };
-                return el("li", "", fields[field] ? link("#" + field, message, { onclick: lead, target: "" }) : message);
+                const found = fields[field] || {};
+                const way = found.node ? link("#" + field, message, { onclick: lead, target: "" }) : message;
+                return (found.line = el("li", "", way));
               }),
             )
-          : el("p", "end", message, button("quiet", words.retry, send), elsewhere()),
+          : el("p", "end", message, retry(wait), elsewhere()),
       );
       summary.hidden = false;
       summary.focus();
@@ -479,80 +557,19 @@
       if (stage != "thanks") {
         return el("div", "closed", el("p", "landing", { tabIndex: -1 }, words.notice || stage), elsewhere());
       }
-      const pending = answer.status == "pending";
-      return el(
+      return later(
+        "after",
         "div",
-        pending ? "confirm" : "thanks", heading(1, "landing", words.thanks),
+        answer.status == "pending" ? "confirm" : "thanks", heading(1, "landing", words.thanks),
         el("p", "", fill(number(words.thanked, letter.counts.total), values)),
-        kind == "organization" && words.review && el("p", "", words.review),
-        pending &&
-          button("quiet", words.mend, () => {
-            stage = "";
-            draw();
-            fields.email.control.focus();
-          }),
-        !hides("share") && share(),
       );
     };
 
-    const share = () => {
-      const url = (channel) => `${letter.link}&source=${channel}`;
-      const shared = (channel) => emit("share", { channel });
-      const address = el("input", "input", { readOnly: true, value: url("copy"), "aria-label": words.share });
-      const text = words.share_text;
-      return el(
-        "div",
-        "share", heading(1, "", words.share),
-        address,
-        el(
-          "p",
-          "end", button("quiet", words.copy, () => {
-            address.select();
-            // The clipboard API is missing on http:// pages. Where this fails, too, the address is selected.
-            if (document.execCommand("copy")) status.textContent = words.copied;
-            shared("copy");
-          }),
-          navigator.share &&
-            button("quiet", words.more, () => {
-              navigator.share({ title: words.title, text, url: url("native") }).catch(() => {});
-              shared("native");
-            }),
-          link(
-            `mailto:?subject=${encodeURIComponent(words.title)}&body=${encodeURIComponent(text + "\n\n" + url("mail"))}`,
-            words.mail,
-            { onclick: () => shared("mail"), target: "" },
-          ),
-        ),
-      );
-    };
-
-    /** The other views: a fresh count and, for the list, who has signed. */
-    const follow = () => {
-      const url = `${letter.api}/v1/letters/${letter.slug}`;
-      const lists = el("div", "list");
-      const failed = () => lists.append(elsewhere());
-      get(`${url}?locale=${locale}`).then(({ counts, statements }) => {
-        letter.counts = counts;
-        count?.replaceWith((count = counter()));
-        for (const { code, list_title } of view == "list" ? statements : []) {
-          const names = el("ul");
-          let after = "";
-          const show = () =>
-            get(`${url}/signatories?statement=${code}${after}`).then(({ signatories, next }) => {
-              names.append(
-                ...signatories.map(({ name, role, organization }) =>
-                  el("li", "", [name, role, organization].filter(Boolean).join(", ")),
-                ),
-              );
-              after = "&after=" + next;
-              more.hidden = !next;
-            }, failed);
-          const more = button("quiet", words.next, show);
-          lists.append(heading(1, "", list_title), names, more);
-          show();
-        }
-      }, failed);
-      return lists;
+    /** Back to the form, to correct the address. */
+    const mend = () => {
+      stage = "";
+      draw();
+      fields.email.control.focus();
     };
 
     return update;
@@ -572,6 +589,13 @@
     }
   };
 
+  const watch = new MutationObserver(upgrade);
+  watch.observe(document, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ["lang", "data-lang", "data-view", "data-theme"],
+  });
+
   customElements.define(
     NAME,
     class extends HTMLElement {
@@ -580,6 +604,8 @@
       update = widget(this);
 
       connectedCallback() {
+        // Where a page turns dark, it says so in one of these.
+        for (const node of [document.documentElement, document.body]) watch.observe(node, { attributes: true });
         this.update();
       }
 
@@ -588,10 +614,6 @@
       }
     },
   );
-  new MutationObserver(upgrade).observe(document, {
-    childList: true,
-    subtree: true,
-    attributeFilter: ["lang", "data-lang", "data-view", "data-theme"],
-  });
+  matchMedia("(prefers-color-scheme:dark)").onchange = () => upgrade([{ attributeName: "class" }]);
   learn(config, counts);
-})({ api: "" }, "");
+})({ api: "" }, "", "");

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import violations
+from tests.browser.visitor import left_behind
 from tests.conftest import Live
 from tests.store.listed import sign
 from widget_server.domain.letters import Letter
@@ -48,7 +49,7 @@ async def test_a_person_signs_in_french_without_script(noscript: Page, live: Liv
     await page.get_by_role("checkbox", name="Ne pas afficher mon nom").focus()
     await page.get_by_role("button", name="Signer").click()
 
-    await expect(page).to_have_title("Erreur\u00a0: Lettre ouverte pour un passage sûr")
+    await expect(page).to_have_title("Erreur – Lettre ouverte pour un passage sûr")
     await expect(page.get_by_role("heading", name="Il y a un problème")).to_be_visible()
     await page.get_by_role("link", name="Choisissez votre pays.").click()
     await expect(page.get_by_role("combobox", name="Pays")).to_have_attribute("aria-invalid", "true")
@@ -58,7 +59,7 @@ async def test_a_person_signs_in_french_without_script(noscript: Page, live: Liv
     await page.get_by_role("button", name="Signer").click()
 
     await expect(page.get_by_role("heading", level=1)).to_have_text("Merci. Votre signature compte.")
-    await expect(page.get_by_text("demandons au gouvernement d'agir")).to_be_visible()
+    await expect(page.get_by_text("demandons au gouvernement d’agir")).to_be_visible()
     await live.site.directory.refresh(now_please=True)
     await page.get_by_role("link", name="Retour à la lettre").click()
     await expect(page.get_by_role("listitem").filter(has_text='Zoé <b>Éluard</b> & "fils"')).to_be_visible()
@@ -91,6 +92,62 @@ async def test_the_widget_takes_the_forms_place(page: Page, live: Live) -> None:
     await button.click()
     await expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     await expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+@pytest.mark.parametrize("widget", [True, False])
+async def test_another_language_keeps_what_was_typed(browser: Browser, live: Live, widget: bool) -> None:
+    """Where the widget is kept away, too; and what was typed is kept nowhere but in the form."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    if not widget:
+        await page.route("**/w/*.js", lambda route: route.abort())
+    await page.goto(f"{live.url}/letters/letter?source=news")
+    if widget:
+        await page.wait_for_function("document.querySelector('undersigned-letter')?.shadowRoot")
+    await page.get_by_role("radio", name="for an organization").check()
+    await page.get_by_role("combobox", name="Country").select_option("US")
+    await page.get_by_role("textbox", name="Organization").fill('Ada & "Co"')
+    await page.get_by_role("checkbox", name="I may sign").check()
+    await page.get_by_role("link", name="Français").click()
+
+    await expect(page).to_have_title("Lettre ouverte pour un passage sûr")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Lettre ouverte pour un passage sûr")
+    assert page.url == f"{live.url}/fr/letters/letter?source=news"
+    await expect(page.get_by_role("radio", name="au nom d’une organisation")).to_be_checked()
+    await expect(page.get_by_role("combobox", name="Pays")).to_have_value("US")
+    await expect(page.get_by_role("textbox", name="Organisation", exact=True)).to_have_value('Ada & "Co"')
+    await expect(page.get_by_role("checkbox", name="J’ai l’autorisation de signer")).to_be_checked()
+    await expect(page.get_by_role("button", name="Signer")).to_have_count(1)
+    await expect(page.get_by_role("link", name="English")).to_be_focused()
+    assert await violations(page) == []
+    assert await left_behind(context, page) == {}
+
+    await page.go_back()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("An Open Letter on Safe Passage")
+    await expect(page.get_by_role("textbox", name="Organization")).to_have_value('Ada & "Co"')
+    await page.get_by_role("link", name="Français").click()
+    await page.get_by_role("textbox", name="Courriel").fill("ada@exemple.org")
+    await page.get_by_role("button", name="Signer").click()
+    await expect(page.get_by_role("heading", name="Merci").first).to_be_visible()
+    await context.close()
+
+
+async def test_a_language_that_does_not_come_is_an_ordinary_link(browser: Browser, live: Live) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{live.url}/en/letters/letter")
+    await page.get_by_role("textbox", name="Your name").fill("Ada")
+    asked: list[str] = []
+
+    async def fail_once(route: Route) -> None:
+        asked.append(route.request.resource_type)
+        await (route.abort() if len(asked) == 1 else route.continue_())
+
+    await page.route("**/fr/letters/letter", fail_once)
+    await page.get_by_role("link", name="Français").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Lettre ouverte pour un passage sûr")
+    assert asked == ["fetch", "document"]
+    await context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,82 +1,28 @@
-"""The widget for everybody: axe finds nothing in any state, and nothing overflows a narrow screen."""
+"""The widget for the keyboard alone, and in forced colours. Every state of it: test_widget_states.py."""
 
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from tests.browser.conftest import Host, violations
-from tests.conftest import Clock, Live
+from tests.conftest import Live
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.snippet import snippet
-from widget_server.flows.letter_status import change_letter_status
-from widget_server.store.db import Db
 
 pytestmark = pytest.mark.browser
 
 WORDS = {
-    "en": {"sign": "Sign the letter", "read": "Read the letter", "name": "Your name", "email": "E-mail",
-           "country": "Country", "thanks": "Thank you", "organization": "for an organization"},
-    "fr": {"sign": "Signer la lettre", "read": "Lire la lettre", "name": "Votre nom", "email": "Courriel",
-           "country": "Pays", "thanks": "Merci", "organization": "au nom d'une organisation"},
-}  # fmt: skip
+    "en": {"sign": "Sign the letter", "read": "Read the letter"},
+    "fr": {"sign": "Signer la lettre", "read": "Lire la lettre"},
+}
 
 
 FOCUSED = """(() => {
     const focused = document.activeElement.shadowRoot?.activeElement;
     return focused ? focused.name || focused.textContent : "";
 })()"""
-
-
-async def fits(page: Page) -> bool:
-    return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
-
-
-@pytest.mark.parametrize("locale", ["en", "fr"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_every_state_in_every_language(
-    browser: Browser, host: Host, live: Live, db: Db, letter: Letter, partner: Partner, token: str,
-    clock: Clock,
-    locale: str, theme: str,
-) -> None:  # fmt: skip
-    words = WORDS[locale]
-    style = "<style>body{background:#111;color:#eee}</style>" if theme == "dark" else ""
-    embed = style + snippet(live.url, letter, partner, token, locale)
-    context = await browser.new_context(viewport={"width": 320, "height": 800})
-    page = await context.new_page()
-    await page.goto(host.page(embed, lang=locale))
-    sign = page.get_by_role("button", name=words["sign"])
-    await expect(sign).to_be_visible()
-    assert await violations(page) == []
-    assert await fits(page)
-
-    await page.get_by_label(words["organization"]).check()
-    await page.get_by_role("button", name=words["read"]).click()
-    await sign.click()
-    await expect(page.locator(".errors")).to_be_focused()
-    await expect(page.locator(".letter strong")).to_be_visible()
-    assert await violations(page) == []
-    assert await fits(page)
-
-    await page.locator("input[name=kind]").first.check()
-    await page.get_by_label(words["country"]).select_option("CA")
-    await page.get_by_label(words["name"]).fill("Ada")
-    await page.get_by_label(words["email"]).fill("ada@example.org")
-    await sign.click()
-    await expect(page.get_by_role("heading", name=words["thanks"])).to_be_focused()
-    assert await violations(page) == []
-    assert await fits(page)
-
-    await change_letter_status(db, "letter", "close", now=clock(), actor="test")
-    await live.site.directory.refresh(now_please=True)
-    # The first context holds the file in its cache.
-    fresh = await browser.new_context(viewport={"width": 320, "height": 800})
-    page = await fresh.new_page()
-    await page.goto(host.page(embed, lang=locale, path="/closed"))
-    await expect(page.locator(".closed")).to_be_visible()
-    assert await violations(page) == []
-    assert await fits(page)
 
 
 @pytest.mark.parametrize("locale", ["en", "fr"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -129,6 +130,57 @@ async def test_errors_stand_in_a_summary_and_beside_their_fields(browser: Browse
     assert page.url == host.url + "/"
 
 
+async def test_what_is_mended_is_no_longer_wrong(browser: Browser, host: Host, embed: str) -> None:
+    page = await opened(browser, host.page(embed))
+    await page.get_by_role("button", name="Sign the letter").click()
+    summary = page.locator(".errors")
+    links = summary.get_by_role("link")
+    await expect(summary).to_be_focused()
+
+    name = page.get_by_label("Your name")
+    await name.press_sequentially("A")
+    await expect(name).to_have_attribute("aria-invalid", "false")
+    await expect(name).to_have_accessible_description("Shown on the list as typed.")
+    await expect(name).to_be_focused()
+    await expect(links).to_have_text([EMPTY["en"][0], EMPTY["en"][2]])
+
+    country = page.get_by_label("Country")
+    await country.select_option("FR")
+    await expect(country).to_have_accessible_description(re.compile("no statement for France"))
+    await expect(links).to_have_text([EMPTY["en"][2]])
+    await page.get_by_label("E-mail").fill("a@b.example")
+    await expect(summary).to_be_hidden()
+    assert (await focused(page)).startswith("input#email")
+
+    await page.get_by_role("button", name="Sign the letter").click()
+    await expect(links).to_have_text([re.compile("no statement for France")])
+
+
+async def test_another_kind_is_asked_without_the_marks_of_the_first(browser: Browser, host: Host, embed: str) -> None:
+    page = await opened(browser, host.page(embed))
+    await page.get_by_role("button", name="Sign the letter").click()
+    await expect(page.locator(".errors")).to_be_focused()
+    kind = page.get_by_label("for an organization")
+    await kind.check()
+    await expect(page.locator("[aria-invalid=true]")).to_have_count(0)
+    await expect(page.get_by_label("Your own name (optional)")).to_have_accessible_description("Never shown.")
+    await expect(page.locator(".errors")).to_be_hidden()
+    await expect(kind).to_be_focused()
+
+
+async def test_a_country_that_nothing_covers_stays_so_for_the_other_kind(
+    browser: Browser, host: Host, embed: str
+) -> None:
+    page = await opened(browser, host.page(embed))
+    country = page.get_by_label("Country")
+    told = re.compile("no statement for France")
+    await country.select_option("FR")
+    await expect(country).to_have_accessible_description(told)
+    await page.get_by_label("for an organization").check()
+    await expect(page.get_by_label("Organization", exact=True)).to_be_visible()
+    await expect(country).to_have_accessible_description(told)
+
+
 async def test_a_double_click_is_one_signature(browser: Browser, host: Host, embed: str, db: Db) -> None:
     page = await opened(browser, host.page(embed))
     posts: list[Request] = []
@@ -236,7 +288,7 @@ async def test_a_change_of_language_keeps_what_was_typed(browser: Browser, host:
     await expect(page.get_by_label("Organisation", exact=True)).to_have_value("Ada & Co")
     await expect(page.get_by_label("Pays")).to_have_value("US")
     await expect(page.get_by_text("Nous, soussignés établis aux États-Unis")).to_be_visible()
-    await expect(page.get_by_label("Je peux signer au nom")).to_be_checked()
+    await expect(page.get_by_label("autorisation de signer au nom")).to_be_checked()
     await expect(page.get_by_role("radio", name="organisation")).to_be_checked()
     await page.evaluate("document.querySelector('[data-undersigned]').dataset.lang = 'en'")
     await expect(page.get_by_label("Organization", exact=True)).to_have_value("Ada & Co")

@@ -136,6 +136,25 @@ async def test_signatories(http: httpx.AsyncClient, live: Live, letter: Letter) 
     assert "Representative" not in everything
 
 
+async def test_how_many_names_at_the_front_are_the_initiators(
+    http: httpx.AsyncClient, live: Live, letter: Letter
+) -> None:
+    await sign(
+        live.site.db, letter.id,
+        {"name": "Ana"},
+        {"kind": "organization", "organization": "Harbour", "initiator_rank": 0},
+        {"kind": "organization", "organization": "Nord", "initiator_rank": 1},
+    )  # fmt: skip
+    await fresh(live)
+    pages = [
+        (await http.get(f"/v1/letters/letter/signatories?statement=ca&limit={limit}")).json() for limit in (1, 100)
+    ]
+    assert [page["initiators"] for page in pages] == [1, 2]
+    assert set(pages[1]["signatories"][0]) == {"name", "kind", "organization", "role"}
+    rest = (await http.get(f"/v1/letters/letter/signatories?statement=ca&after={pages[0]['next']}")).json()
+    assert (rest["initiators"], [who["organization"] for who in rest["signatories"]]) == (1, ["Nord", None])
+
+
 async def test_cursors_are_sealed_and_open_one_list(http: httpx.AsyncClient, live: Live, letter: Letter) -> None:
     await sign(live.site.db, letter.id, *({"name": f"Name {number}"} for number in range(5)))
     await fresh(live)
@@ -153,6 +172,23 @@ async def test_cursors_are_sealed_and_open_one_list(http: httpx.AsyncClient, liv
         tampered = await http.get(f"{path}&after=A{said['next']}")
         assert tampered.json()["code"] == "cursor_invalid"
     assert found == [f"Name {number}" for number in range(5)]
+
+
+async def test_names_are_found_by_a_part_of_them_accents_aside(
+    http: httpx.AsyncClient, live: Live, letter: Letter
+) -> None:
+    names = ("Éloïse Bélanger", "Bela Kun", "Ada")
+    await sign(live.site.db, letter.id, *({"name": name} for name in names))
+    await fresh(live)
+    path = "/v1/letters/letter/signatories?statement=ca&limit=1&q=BÉLA"
+    first = (await http.get(path)).json()
+    second = (await http.get(f"{path}&after={first['next']}")).json()
+    assert [page["signatories"][0]["name"] for page in (first, second)] == ["Éloïse Bélanger", "Bela Kun"]
+    assert second["next"] is None
+    elsewhere = await http.get(f"/v1/letters/letter/signatories?statement=ca&limit=1&after={first['next']}")
+    assert elsewhere.status_code == 422, "a cursor opens only the search that it came from"
+    assert (await http.get("/v1/letters/letter/signatories?q=%25")).json()["signatories"] != []
+    assert (await http.get("/v1/letters/letter/signatories?q=nobody")).json() == {"signatories": [], "next": None}
 
 
 async def test_etag_and_not_modified(http: httpx.AsyncClient, live: Live, letter: Letter) -> None:

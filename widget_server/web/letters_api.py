@@ -19,9 +19,11 @@ from widget_server.domain import markdown
 from widget_server.domain.letters import Letter
 from widget_server.domain.refusals import Refusal, Unknown
 from widget_server.domain.tokens import BadToken, Seals
+from widget_server.domain.typography import typeset
 from widget_server.store.signatories import BadPosition, ListPage
+from widget_server.web.encodings import matches
 from widget_server.web.languages import locale_of
-from widget_server.web.lists import cursor, read_cursor
+from widget_server.web.lists import cursor, read_cursor, read_search
 from widget_server.web.problems import CORS, encoded
 from widget_server.web.site import Site, site_of
 
@@ -48,7 +50,7 @@ async def letter(request: Request) -> Response:
     document = {
         "slug": found.slug,
         "status": found.status(site.now()),
-        "title": wording.title,
+        "title": typeset(wording.title, locale),
         "locale": locale,
         "locales": list(found.locales),
         "url": f"{site.public_url}/{locale}/letters/{found.slug}",
@@ -60,8 +62,8 @@ async def letter(request: Request) -> Response:
             {
                 "code": statement.code,
                 "countries": list(statement.countries),
-                "text": wording.statements[statement.code],
-                "list_title": statement.list_title[locale],
+                "text": typeset(wording.statements[statement.code], locale),
+                "list_title": typeset(statement.list_title[locale], locale),
                 "count": by_statement[statement.code],
             }
             for statement in settings.statements
@@ -75,44 +77,49 @@ async def text(request: Request) -> Response:
     found = await public_letter(request)
     locale = _locale(request, found)
     wording = found.wording[locale]
-    intro, body = markdown.blocks(wording.intro), markdown.blocks(wording.body)
+    intro, body = markdown.blocks(wording.intro, locale), markdown.blocks(wording.body, locale)
     document = {
         "slug": found.slug,
         "locale": locale,
-        "title": wording.title,
+        "title": typeset(wording.title, locale),
         "blocks": intro + body,
         "intro": intro,
         "body": body,
-        "statements": dict(wording.statements),
+        "statements": {code: typeset(said, locale) for code, said in wording.statements.items()},
     }
     return Json.of(document).answer(request, _TEXT_FRESH, vary=True)
 
 
 async def signatories(request: Request) -> Response:
-    """`{"signatories": [{"name", "kind", "organization", "role"}], "next": CURSOR or null}`."""
+    """`{"signatories": [{"name", "kind", "organization", "role"}], "next": CURSOR or null}`; `?q=` finds names that
+    contain it, accents and case aside. `initiators`, where there are any: how many at the front are the letter's."""
     site = site_of(request)
     found = await public_letter(request)
     statement = request.query_params.get("statement") or None
     if statement is not None and found.settings.statement(statement) is None:
         raise WrongParameter("statement_unknown")
     limit = read_limit(request.query_params.get("limit"))
+    search = read_search(request.query_params.get("q"))[1]
     try:
-        after = read_cursor(site.seals, found, statement, request.query_params.get("after"))
-        body = await site.reading.page(
-            found, statement, after, limit, form="json", make=partial(_list, site.seals, found, statement)
-        )
+        after = read_cursor(site.seals, found, statement, request.query_params.get("after"), search)
+        make = partial(_list, site.seals, found, statement, search)
+        body = await site.reading.page(found, statement, after, limit, form="json", make=make, search=search)
     except BadPosition as error:
         raise WrongParameter("cursor_invalid") from error
-    return body.answer(request, FRESH)
+    response = body.answer(request, FRESH)
+    if not found.settings.index:
+        response.headers["x-robots-tag"] = "noindex"
+    return response
 
 
-def _list(seals: Seals, letter: Letter, statement: str | None, page: ListPage) -> Json:
-    return Json.of(
-        {
-            "signatories": [entry.signatory.public() for entry in page.entries],
-            "next": None if page.after is None else cursor(seals, letter, statement, page.after),
-        }
-    )
+def _list(seals: Seals, letter: Letter, statement: str | None, search: str, page: ListPage) -> Json:
+    document: dict[str, Any] = {
+        "signatories": [entry.signatory.public() for entry in page.entries],
+        "next": None if page.after is None else cursor(seals, letter, statement, page.after, search),
+    }
+    if initiators := sum(entry.initiator for entry in page.entries):
+        document["initiators"] = initiators
+    return Json.of(document)
 
 
 async def public_letter(request: Request) -> Letter:
@@ -176,12 +183,6 @@ class Json:
         if matches(request.headers.get("if-none-match"), self.etag):
             return Response(status_code=304, headers=headers)
         return Response(self.body, media_type="application/json", headers=headers)
-
-
-def matches(header: str | None, etag: str) -> bool:
-    """`If-None-Match` (RFC 9110, 13.1.2): a list, `*`, and weak tags, which proxies make of ours."""
-    tags = [tag.strip().removeprefix("W/") for tag in (header or "").split(",")]
-    return etag in tags or "*" in tags
 
 
 ROUTES = [

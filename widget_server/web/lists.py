@@ -6,8 +6,17 @@ One thing must stay true: nobody outside can make a cursor, and one opens only t
 from __future__ import annotations
 
 from widget_server.domain.letters import Letter
+from widget_server.domain.names import clean, fold
 from widget_server.domain.tokens import BadToken, Seals
 from widget_server.store.signatories import BadPosition, Position, position_values, read_position
+
+_LONGEST_SEARCH = 100
+
+
+def read_search(given: str | None) -> tuple[str, str]:
+    """What `?q=` asks for: as it was typed, and as names are compared, accents and case aside."""
+    typed = clean(given or "")[:_LONGEST_SEARCH]
+    return typed, fold(typed)
 
 
 def cursor(seals: Seals, letter: Letter, statement: str | None, position: Position, search: str = "") -> str:

@@ -1,4 +1,4 @@
-"""GET /w/TOKEN.js, /widget.js, /widget.HASH.js and /v1/widget/TOKEN: the widget and what it is told.
+"""GET /w/TOKEN.js, /widget.js and /v1/widget/TOKEN: the widget and what it is told; and /NAME.HASH.js.
 
 One thing must stay true: whatever is wrong with a token, a partner's page gets a script that does no harm,
 and the link in the page stays.
@@ -15,21 +15,17 @@ from starlette.routing import Route
 
 from widget_server.domain.letters import Letter, Status
 from widget_server.domain.refusals import NotAllowed, Refusal, Unknown
+from widget_server.domain.sightings import seen_on
 from widget_server.flows.directory import Credit
 from widget_server.flows.widget_config import Notice, notice_configuration, open_configuration
-from widget_server.web.open_ended import Encoding, OpenEnded
-from widget_server.web.problems import CORS, encoded
+from widget_server.web.encodings import accepted, matches
+from widget_server.web.open_ended import OpenEnded
+from widget_server.web.problems import encoded
+from widget_server.web.scripts import CROSS_ORIGIN, FOR_EVER, MEDIA_TYPE, answer
 from widget_server.web.site import Site, site_of
 from widget_server.web.widget_file import script_json, tail
 
-SCRIPT = "text/javascript; charset=utf-8"
-_CROSS_ORIGIN = CORS | {
-    "cross-origin-resource-policy": "cross-origin",
-    "timing-allow-origin": "*",
-    "x-content-type-options": "nosniff",
-}
-_FEW_MINUTES = "public, max-age=300, stale-while-revalidate=300, stale-if-error=86400"
-_FOR_EVER = "public, max-age=31536000, immutable"
+FEW_MINUTES = "public, max-age=300, stale-while-revalidate=300, stale-if-error=86400"
 
 
 async def partner_file(request: Request) -> Response:
@@ -37,9 +33,10 @@ async def partner_file(request: Request) -> Response:
     site = site_of(request)
     token = request.path_params["token"]
     try:
-        told = await _told(site, token)
+        told = await told_by(site, token)
     except Refusal as refusal:
-        return _answer(request, await _silent(site, refusal), b"\n", _FEW_MINUTES)
+        return _answer(request, await _silent(site, refusal), b"\n", FEW_MINUTES)
+    note(request, told)
     files = site.widget_files
 
     async def make() -> bytes:
@@ -47,29 +44,29 @@ async def partner_file(request: Request) -> Response:
 
     file = await files.held.get(token, told, make)
     counts = await site.directory.counts(told.letter)
-    return _answer(request, file, tail(counts.total), _FEW_MINUTES)
+    return _answer(request, file, tail(counts.total), FEW_MINUTES)
 
 
 async def library_file(request: Request) -> Response:
-    """`/widget.js`, and `/widget.HASH.js` for those who pin: the same bytes for ever, or 404."""
-    site = site_of(request)
-    files = site.widget_files
-    wanted = request.path_params.get("hash")
-    if wanted not in (None, files.hash):
-        raise Unknown("not_found")
+    """`/widget.js`: the library of this version alone, for pages that take its fixes as they come."""
+    scripts = site_of(request).scripts
+    hash_ = scripts["widget"].hash
+    return answer(request, await scripts.get("widget", hash_), hash_, FEW_MINUTES)
 
-    async def make() -> bytes:
-        return files.alone[:-1]
 
-    file = await files.held.get("", files.hash, make)
-    return _answer(request, file, files.alone[-1:], _FOR_EVER if wanted else _FEW_MINUTES)
+async def pinned_file(request: Request) -> Response:
+    """`/widget.HASH.js` for those who pin, and the scripts that it loads by their hash: the same bytes for ever, or
+    404."""
+    name, hash_ = request.path_params["name"], request.path_params["hash"]
+    return answer(request, await site_of(request).scripts.get(name, hash_), hash_, FOR_EVER)
 
 
 async def configuration(request: Request) -> Response:
     """`/v1/widget/TOKEN`: what `/w/TOKEN.js` has in front, counts included, as JSON."""
     site = site_of(request)
     token = request.path_params["token"]
-    told = await _told(site, token)
+    told = await told_by(site, token)
+    note(request, told)
 
     async def make() -> bytes:
         return encoded(await _document(site, token, told))[:-1] + b',"counts":'
@@ -81,7 +78,7 @@ async def configuration(request: Request) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """Everything that a configuration is made from: a file is good for as long as these are the same."""
 
     letter: Letter
@@ -89,7 +86,7 @@ class _Told:
     notice: Notice | None
 
 
-async def _told(site: Site, token: str) -> _Told:
+async def told_by(site: Site, token: str) -> Told:
     """Raises `Refusal` for a token that tells nothing, and for a draft, which the public does not see."""
     try:
         credit = await site.directory.credit(token)
@@ -98,18 +95,25 @@ async def _told(site: Site, token: str) -> _Told:
         letter = None if slug is None else await site.directory.letter(slug)
         if letter is None or letter.status(site.now()) == "draft":
             raise
-        return _Told(letter, None, "revoked")
+        return Told(letter, None, "revoked")
     status = credit.letter.status(site.now())
     if status == "draft":
         raise Unknown("not_open_draft")
-    return _Told(credit.letter, credit, _notice(status))
+    return Told(credit.letter, credit, _notice(status))
+
+
+def note(request: Request, told: Told) -> None:
+    """Notes on which partner's page this is shown, for its webmaster."""
+    if told.credit is not None and request.method == "GET":
+        origin = seen_on(request.headers.get("origin"), request.headers.get("referer"))
+        site_of(request).sightings.saw(told.credit.partner, origin)
 
 
 def _notice(status: Status) -> Notice | None:
     return status if status in ("scheduled", "paused", "closed") else None
 
 
-async def _document(site: Site, token: str, told: _Told) -> dict[str, Any]:
+async def _document(site: Site, token: str, told: Told) -> dict[str, Any]:
     letter = told.letter
     if told.credit is None or told.notice is not None:
         return notice_configuration(site.public_url, site.texts, letter, token, told.notice or "revoked")
@@ -127,41 +131,22 @@ async def _silent(site: Site, refusal: Refusal) -> OpenEnded:
     return await site.widget_files.held.get(f"refusal {refusal.code}", refusal.code, make)
 
 
-def _answer(request: Request, file: OpenEnded, rest: bytes, cache_control: str, media_type: str = SCRIPT) -> Response:
+def _answer(
+    request: Request, file: OpenEnded, rest: bytes, cache_control: str, media_type: str = MEDIA_TYPE
+) -> Response:
     encoding = accepted(request.headers.get("accept-encoding", ""))
     etag = file.etag(encoding, rest)
-    headers = _CROSS_ORIGIN | {"cache-control": cache_control, "etag": etag, "vary": "Accept-Encoding"}
-    if _matches(request.headers.get("if-none-match", ""), etag):
+    headers = CROSS_ORIGIN | {"cache-control": cache_control, "etag": etag, "vary": "Accept-Encoding"}
+    if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     if encoding != "identity":
         headers["content-encoding"] = encoding
     return Response(file.body(encoding, rest), headers=headers | {"content-type": media_type})
 
 
-def accepted(header: str) -> Encoding:
-    """The best encoding that a client takes: Brotli, else gzip, else none."""
-    weights: dict[str, float] = {}
-    for part in header.lower().split(","):
-        name, _, weight = part.partition(";")
-        try:
-            weights[name.strip()] = float(weight.partition("=")[2] or 1)
-        except ValueError:
-            continue
-    for encoding in ("br", "gzip"):
-        if weights.get(encoding, weights.get("*", 0)) > 0:
-            return encoding
-    return "identity"
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    """Weak comparison, as RFC 9110 wants it for `If-None-Match`."""
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in tags or tags == ["*"]
-
-
 ROUTES = [
     Route("/w/{token}.js", partner_file),
     Route("/widget.js", library_file),
-    Route("/widget.{hash}.js", library_file),
+    Route("/{name}.{hash}.js", pinned_file),
     Route("/v1/widget/{token}", configuration),
 ]

@@ -1,4 +1,4 @@
-"""The widget as files: the library, and one file for each partner with its configuration in front.
+"""The widget as files: the library, what it loads on demand, and one file for each partner with its configuration.
 
 One thing must stay true: what a letter or a partner wrote reaches the file as a JSON string in which no `<`
 and no line separator is left, so that nothing in it can end the script.
@@ -12,13 +12,14 @@ import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import rcssmin
 import rjsmin
 
+from widget_server.i18n import LOCALES, Texts
 from widget_server.web.open_ended import OpenEnded, open_ended
+from widget_server.web.scripts import Script, file_hash
 from widget_server.web.styles import static_folder
 
 _KEPT = 500
@@ -32,27 +33,46 @@ def script_json(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """`static/widget.js` and `static/widget.css`, minified: a function that waits for its arguments."""
+    """`static/widget.js` and `static/widget.css`, minified: a function that waits for its arguments. `more` is
+    `static/more.js`, which it loads on demand."""
 
     function: str
     css: str
+    more: Script
 
     @classmethod
-    def read(cls) -> Library:
-        source = (static_folder() / "widget.js").read_text("utf-8")
-        function, mark, _ = source.rpartition("})(")
-        if not mark:
-            raise ValueError("static/widget.js does not end in a call")
-        css = rcssmin.cssmin((static_folder() / "widget.css").read_text("utf-8"))
-        return cls(_fewer_tokens(rjsmin.jsmin(function).strip()) + "})(", css)
+    def read(cls, texts: Texts) -> Library:
+        said = {
+            locale: texts.area("widget.later", locale)
+            | {
+                "uncovered": texts.area("field.country", locale)["uncovered"],
+                "initiator": texts("page.initiator", locale),
+            }
+            for locale in LOCALES
+        }
+        more = _up_to("more.js", "{};") + script_json({"css": _style("more.css"), "texts": said}) + ";\n"
+        return cls(_up_to("widget.js", "{ api"), _style("widget.css"), Script.of("more", more.encode()))
 
     def alone(self, public_url: str) -> bytes:
         """The library without a configuration: it fetches `GET /v1/widget/TOKEN`."""
-        return f"{self.function}{script_json({'api': public_url})},{script_json(self.css)});\n".encode()
+        return self.with_configuration({"api": public_url}).removesuffix(b",") + b");\n"
 
     def with_configuration(self, document: dict[str, Any]) -> bytes:
         """One partner's file up to the counts, which `tail` adds."""
-        return f"{self.function}{script_json(document)},{script_json(self.css)},".encode()
+        return f"{self.function}{script_json(document)},{script_json(self.css)},{script_json(self.more.path)},".encode()
+
+
+def _style(name: str) -> str:
+    style: str = rcssmin.cssmin((static_folder() / name).read_text("utf-8"))
+    return style
+
+
+def _up_to(name: str, mark: str) -> str:
+    """`static/NAME`, minified, up to the last `mark`: there stands what the server puts in its place."""
+    source, found, _ = (static_folder() / name).read_text("utf-8").rpartition(mark)
+    if not found:
+        raise ValueError(f"static/{name} has no {mark}")
+    return _fewer_tokens(rjsmin.jsmin(source).strip())
 
 
 def _fewer_tokens(script: str) -> str:
@@ -63,10 +83,6 @@ def _fewer_tokens(script: str) -> str:
 def tail(total: int) -> bytes:
     """The end of a partner's file. Only what the widget shows: these bytes are sent uncompressed."""
     return f'{{"total":{total}}});\n'.encode()
-
-
-def file_hash(body: bytes) -> str:
-    return sha256(body).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +124,8 @@ class WidgetFiles:
     held: Held = field(default_factory=Held)
 
 
-def widget_files(public_url: str) -> WidgetFiles:
+def widget_files(public_url: str, texts: Texts) -> WidgetFiles:
     """Reads and minifies the library, once at start."""
-    library = Library.read()
+    library = Library.read(texts)
     alone = library.alone(public_url)
     return WidgetFiles(library, alone, file_hash(alone))
