@@ -63,7 +63,9 @@ def test_it_is_the_contracts() -> None:
 
 
 def test_it_speaks_the_partners_language() -> None:
-    assert ">Signer\u00a0: Lettre ouverte sur l'ETPS</a>" in snippet("https://l.example", letter(), PARTNER, "T", "fr")
+    assert ">Signer «\u00a0Lettre ouverte sur l’ETPS\u00a0»</a>" in snippet(
+        "https://l.example", letter(), PARTNER, "T", "fr"
+    )
     assert ">Sign: Open Letter" in snippet("https://l.example", letter(), PARTNER, "T", "de")
 
 

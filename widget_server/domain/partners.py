@@ -41,9 +41,21 @@ class Partner:
         return self.slug == HOUSE
 
     @property
+    def missing_for_consent(self) -> tuple[str, ...]:
+        """What is not said yet of the sender that consent law wants said: name, postal address, privacy page, one more
+        way."""
+        said = {
+            "legal_name": self.legal_name,
+            "postal_address": self.postal_address,
+            "privacy_url": self.privacy_url,
+            "phone or contact_email": self.phone or self.contact_email,
+        }
+        return tuple(what for what, text in said.items() if not text)
+
+    @property
     def may_ask_consent(self) -> bool:
-        """Whether the sender is named as consent law wants it: name, postal address, privacy page, one more way."""
-        return bool(self.legal_name and self.postal_address and self.privacy_url and (self.contact_email or self.phone))
+        """Whether a consent box of its own is offered: the house partner's form is the initiators'."""
+        return not (self.is_house or self.missing_for_consent)
 
 
 @lru_cache(maxsize=1024)

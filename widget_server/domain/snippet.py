@@ -13,8 +13,9 @@ from widget_server.domain.consents import senders
 from widget_server.domain.form_fields import asked
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
+from widget_server.domain.typography import typeset
 
-_LINK = {"en": "Sign: {title}", "fr": "Signer\u00a0: {title}"}
+_LINK = {"en": "Sign: {title}", "fr": "Signer «\u00a0{title}\u00a0»"}
 
 # Pixels at the visitor's usual 16, in the widest box. In a narrow one the form is taller, but then it fills
 # the window, and what it moves is out of sight.
@@ -22,7 +23,7 @@ _LINE = 24.0
 _GAP = 17.6
 _PADDING = 64.0
 _TITLE_LINE, _TITLE_MARGIN, _TITLE_LETTERS = 28.8, 9.6, 35
-_COUNTER, _PROGRESS = 24.0, 16.0
+_COUNTER, _PROGRESS = 24.0, 12.8
 _READ = 44.0
 _KIND = 72.8
 _COUNTRY_AND_HINT = 112.2
@@ -37,7 +38,7 @@ _STEP = 8
 
 def snippet(public_url: str, letter: Letter, partner: Partner, token: str, locale: str) -> str:
     """HTML for a partner's page. The link inside is what shows where scripts do not run."""
-    link = _LINK.get(locale, _LINK["en"]).format(title=letter.wording[letter.locale(locale)].title)
+    link = invitation(letter, locale)
     address = f"{public_url}/letters/{letter.slug}?via={token}"
     return (
         f'<div data-undersigned="{escape(token)}" style="min-height:{height(letter, partner)}px">\n'
@@ -45,6 +46,12 @@ def snippet(public_url: str, letter: Letter, partner: Partner, token: str, local
         f"</div>\n"
         f'<script async src="{escape(f"{public_url}/w/{token}.js")}"></script>'
     )
+
+
+def invitation(letter: Letter, locale: str) -> str:
+    """What a link to the letter says, and what a frame with it is called."""
+    shown = letter.locale(locale)
+    return _LINK.get(locale, _LINK["en"]).format(title=typeset(letter.wording[shown].title, shown))
 
 
 def height(letter: Letter, partner: Partner) -> int:
