@@ -42,7 +42,13 @@ def test_all_wrong_ones_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert line.startswith(f"UNDERSIGNED_{name}: ")
         assert "accepted: " in line
         assert "\n" not in line
-    assert "short" not in refused.value.problems[1]  # a key is not repeated
+    told = dict(zip(wrong, refused.value.problems, strict=True))
+    assert "'mysql://…' cannot" in told["DATABASE_URL"], "a scheme, and never a password"
+    assert all(wrong[name] not in told[name] for name in ("SECRET_KEYS", "SMTP_URL")), (
+        "what may be secret is not repeated"
+    )
+    shown = set(wrong) - {"DATABASE_URL", "SECRET_KEYS", "SMTP_URL"}
+    assert all(repr(wrong[name]) in told[name] for name in shown)
 
 
 def test_a_file_says_the_same_as_the_environment(elsewhere: Path) -> None:
@@ -55,6 +61,12 @@ def test_a_file_says_the_same_as_the_environment(elsewhere: Path) -> None:
     assert settings.secret_keys == ("the newest of the keys", "the older of the keys")
     assert settings.public_url == "https://letters.example.org"
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "fd00::/8"]
+
+
+def test_a_wrong_one_in_the_file_is_shown_as_well(elsewhere: Path) -> None:
+    (elsewhere / ".env").write_text("UNDERSIGNED_RATE_LIMIT=ten a minute\n")
+    with pytest.raises(Problems, match=r"^UNDERSIGNED_RATE_LIMIT: 'ten a minute' cannot be used; accepted: "):
+        read_settings()
 
 
 def test_off_is_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from widget_server.domain import block_rules
 from widget_server.domain.letters import Letter
-from widget_server.domain.partners import Partner
+from widget_server.domain.partners import Partner, read_origin
 from widget_server.domain.tokens import Seals
 from widget_server.domain.vault import Vault
 from widget_server.flows.client_book import ClientBook
@@ -26,6 +26,7 @@ from widget_server.flows.directory import Directory
 from widget_server.flows.gate import Gate
 from widget_server.flows.limit import ClientLimit
 from widget_server.flows.reading import Reading
+from widget_server.flows.sightings import Sightings
 from widget_server.flows.sign import Signing
 from widget_server.flows.turn import Turns
 from widget_server.flows.work import Work
@@ -34,18 +35,23 @@ from widget_server.mail.folder import FOLDER, Folder
 from widget_server.mail.layout import Layout
 from widget_server.mail.servers import hello, read_mail_server
 from widget_server.outbox.dispatcher import Dispatcher
-from widget_server.outbox.mail_lane import MailOut, Transport
+from widget_server.outbox.mail_lane import MailOut
 from widget_server.outbox.mail_writing import MailWriter
+from widget_server.outbox.mailing import Transport
 from widget_server.outbox.registry import Registry
+from widget_server.outbox.rounds import go, rounds
 from widget_server.settings import Settings
 from widget_server.store.db import Db
 from widget_server.store.ingest import Ingest
 from widget_server.store.migrate import migrate
+from widget_server.web.challenge import solver
 from widget_server.web.clients import Clients
+from widget_server.web.embed import embed_script
 from widget_server.web.errors import HANDLERS, mistaken
 from widget_server.web.health import Probe
 from widget_server.web.pages import Pages
 from widget_server.web.routes import ROUTES
+from widget_server.web.scripts import Script, Scripts
 from widget_server.web.sign import sign
 from widget_server.web.site import Site
 from widget_server.web.widget_file import widget_files
@@ -95,7 +101,9 @@ def create_app(
             app.state.site = site
             yield
 
-    return App(routes=ROUTES, exception_handlers=HANDLERS, lifespan=lifespan)
+    app = App(routes=ROUTES, exception_handlers=HANDLERS, lifespan=lifespan)
+    app.router.redirect_slashes = False  # it would repeat whatever host was asked for: `no_such_thing` does it
+    return app
 
 
 def mail_out(settings: Settings, texts: Texts, now: Callable[[], datetime], folder: Path | None) -> MailOut:
@@ -121,7 +129,8 @@ async def dispatching(
     now: Callable[[], datetime],
     mail_folder: Path | None = None,
 ) -> AsyncIterator[Dispatcher]:
-    """A dispatcher at work; on leaving, what is under way is finished or left to be taken up again."""
+    """A dispatcher at work, and the rounds that go with it; on leaving, what is under way is finished or left to be
+    taken up again."""
     dispatcher = Dispatcher(
         db=db,
         directory=directory,
@@ -133,12 +142,16 @@ async def dispatching(
         now=now,
         mail=mail_out(settings, texts, now, mail_folder),
     )
-    task = asyncio.create_task(dispatcher.run(), name="dispatcher")
+    tasks = {
+        asyncio.create_task(dispatcher.run(), name="dispatcher"),
+        asyncio.create_task(go(rounds(db, directory, now)), name="rounds"),
+    }
     try:
         yield dispatcher
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 @asynccontextmanager
@@ -152,6 +165,18 @@ async def open_dispatcher(settings: Settings, *, now: Callable[[], datetime] = u
             yield
     finally:
         await db.disconnect()
+
+
+@asynccontextmanager
+async def _noting(sightings: Sightings) -> AsyncIterator[Sightings]:
+    """Notes where widgets are seen; on leaving, what is not written yet is."""
+    task = asyncio.create_task(sightings.run(), name="sightings")
+    try:
+        yield sightings
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await sightings.write()
 
 
 @asynccontextmanager
@@ -177,6 +202,21 @@ async def open_site(
         await asyncio.to_thread(block_rules.shipped)
 
         consents = ConsentBook(db, texts, now)
+
+        files = widget_files(settings.public_url, texts)
+        scripts = Scripts(
+            db,
+            [
+                Script.of("widget", files.alone),
+                files.library.more,
+                solver(),
+                embed_script(settings.public_url),
+                Script.read("install"),
+                Script.read("letter"),
+            ],
+        )
+        await scripts.start(now())
+        sightings = await stack.enter_async_context(_noting(Sightings(db, read_origin(settings.public_url), now)))
 
         async def consent_version(letter: Letter, partner: Partner) -> str:
             return (await consents.current(letter, partner)).version
@@ -205,7 +245,9 @@ async def open_site(
             pages=Pages(texts, settings.public_url),
             consents=consents,
             reading=Reading(db, directory),
-            widget_files=widget_files(settings.public_url),
+            widget_files=files,
+            scripts=scripts,
+            sightings=sightings,
             probe=Probe(),
             now=now,
         )

@@ -120,7 +120,7 @@ class Settings(BaseSettings):
 
 
 _ACCEPTED = {"literal_error": "off, auto or always"}
-_SECRET = {"secret_keys", "smtp_url", "database_url"}
+_ADDRESSES = {"smtp_url", "database_url"}
 
 
 def read_settings() -> Settings:
@@ -139,10 +139,16 @@ def _sentence(problem: Any) -> str:
     variable = f"{PREFIX}{name.upper()}"
     message = problem["msg"].removeprefix("Value error, ")
     accepted = _ACCEPTED.get(problem["type"], message)
-    given = (
-        "what was given (not shown here)" if name in _SECRET else repr(os.environ.get(variable, "the value in .env"))
-    )
+    given = _shown(name, str(problem["input"]))
     return f"{variable}: {given} cannot be used; accepted: {accepted}"
+
+
+def _shown(name: str, given: str) -> str:
+    """What was given, without the keys and the credentials in it."""
+    scheme, found, _ = given.partition("://")
+    if name in _ADDRESSES and found:
+        return repr(f"{scheme}://…")
+    return "what was given (not shown here)" if name in ("secret_keys", *_ADDRESSES) else repr(given)
 
 
 def _kept_key(file: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -137,7 +138,7 @@ async def test_what_people_wrote_is_text(
         answer = await http.get(path + ("?q=" + EVIL if path.endswith("signatories") else ""))
         assert answer.status_code == 200
         page = Elements(answer.text)
-        assert all(script.get("src", "").startswith("/w/") for script in page.all("script"))
+        assert all(script.get("src", "").startswith(("/w/", "/letter.")) for script in page.all("script"))
         assert "<script>alert" not in answer.text
         assert not [a for _, a in page.tags if any(name.startswith("on") for name in a)]
         assert not [a for a in page.all("a") if "javascript" in a.get("href", "")]
@@ -209,6 +210,9 @@ async def test_drafts_are_seen_by_their_preview_only(
     await load_letter(live.site.db, letter_folder, now=clock(), actor="test")
     await fresh(live)
     assert (await http.get("/letters/draft")).status_code == 404
+    for rest in ("", "/nothing"):
+        pages = [await http.get(f"/letters/{slug}{rest}") for slug in ("draft", "none")]
+        assert pages[0].text == pages[1].text, "not even a frame tells that there is one"
     assert (await http.get("/letters/draft?preview=x")).status_code == 404
     seal = live.site.seals.seal("preview", "draft")
     answer = await http.get(f"/en/letters/draft?preview={seal}")
@@ -250,7 +254,7 @@ async def test_before_it_opens(http: httpx.AsyncClient, live: Live, letter_folde
     await load_letter(live.site.db, letter_folder, now=clock(), actor="test")
     await fresh(live)
     page = Elements((await http.get("/fr/letters/letter")).text)
-    assert "1 janvier 2999, 12:00 UTC" in page.text
+    assert "1er janvier 2999 à 12\u00a0h UTC" in page.text
     assert not page.all("form")
 
 
@@ -262,6 +266,39 @@ async def test_french_typography_of_the_authors_words(
     await fresh(live)
     text = Elements((await http.get("/fr/letters/letter")).text).text
     assert "Le plan «\u00a0Dignité\u00a0»\u00a0: pourquoi\u202f?" in text
+
+
+async def test_french_typography_of_the_authors_words_wherever_they_stand(
+    http: httpx.AsyncClient, live: Live, letter_folder: Path, clock: Clock, token: str
+) -> None:
+    settings = letter_folder / "letter.toml"
+    written = settings.read_text("utf-8").replace("Lettre ouverte pour", "Lettre ouverte : pour")
+    written = written.replace("demandons au gouvernement d'agir", "demandons ceci ; d'agir")
+    written = written.replace("Signé au Canada", "Signé : au Canada")
+    written += '\n[[resources]]\ntitle = { en = "Report", fr = "Rapport : l\\u0027essentiel" }\n'
+    settings.write_text(written, "utf-8")
+    (letter_folder / "body.fr.md").write_text("Ici, on agit\n; là, on attend.\n", "utf-8")
+    await load_letter(live.site.db, letter_folder, now=clock(), actor="test")
+    await fresh(live)
+    title, statement = "Lettre ouverte\u00a0: pour un passage sûr", "demandons ceci\u202f; d’agir"
+    listed, body, resource = "Signé\u00a0: au Canada", "agit\u202f; là", "Rapport\u00a0: l’essentiel"
+    page = f"{live.url}/fr/letters/letter"
+    for address, said in {
+        "/fr/letters/letter": (title, statement, listed, body, resource),
+        "/fr/letters/letter/signatories": (title, listed),
+        "/fr/": (title,),
+        "/v1/letters/letter?locale=fr": (title, statement, listed),
+        "/v1/letters/letter/text?locale=fr": (title, statement, body),
+        f"/w/{token}.js": (title, statement),
+        f"/v1/widget/{token}": (title, statement),
+        f"/oembed?url={page}": (title, f"Signer «\u00a0{title}\u00a0»"),
+        f"/embed/{token}?lang=fr": (f"Signer «\u00a0{title}\u00a0»",),
+    }.items():
+        answer = unescape((await http.get(address)).text)
+        for one in said:
+            assert one in answer, address
+        for plain in ("ouverte :", "ceci ;", "Signé :", "Rapport :", "agit\n;"):
+            assert plain not in answer, address
 
 
 async def test_links_and_resources(http: httpx.AsyncClient, live: Live, letter_folder: Path, clock: Clock) -> None:
@@ -283,7 +320,7 @@ async def test_missing_letters_and_pages(http: httpx.AsyncClient) -> None:
         answer = await http.get(path, headers={"accept-language": "fr"})
         assert answer.status_code == 404
         assert Elements(answer.text).all("html", lang="fr")
-        assert "Il n'y a rien" in Elements(answer.text).text
+        assert "Il n’y a rien" in Elements(answer.text).text
 
 
 async def test_no_box_comes_ticked(http: httpx.AsyncClient, live: Live, token: str) -> None:

@@ -85,7 +85,7 @@ async def test_errors_keep_what_was_typed(http: httpx.AsyncClient) -> None:
     assert answer.status_code == 422
     page = Elements(answer.text)
     assert page.all("html", lang="fr")
-    assert "Erreur\u00a0: Lettre ouverte" in unescape(re.findall("<title>(.*?)</title>", answer.text)[0])
+    assert "Erreur – Lettre ouverte" in unescape(re.findall("<title>(.*?)</title>", answer.text)[0])
     summary = answer.text.partition('id="errors"')[2].partition("</ul>")[0]
     assert re.findall(r'href="#(\w+)"', summary) == ["organization_website", "email", "authorized"]
     for field in ("organization_website", "email", "authorized"):
@@ -123,7 +123,7 @@ async def test_a_forged_token_is_told_in_the_readers_language(http: httpx.AsyncC
     fields = {"token": "forged", "locale": "fr"}
     answer = await http.post("/v1/signatures", data=fields)
     assert answer.status_code == 403
-    assert "jeton d'attribution" in Elements(answer.text).text
+    assert "jeton d’attribution" in Elements(answer.text).text
 
 
 async def test_paused_and_closed_answers(http: httpx.AsyncClient, live: Live, clock: Clock) -> None:
@@ -157,6 +157,6 @@ async def test_too_many_and_unavailable_keep_what_was_typed(
     assert unavailable.status_code == 503
     assert unavailable.headers["retry-after"]
     assert Elements(unavailable.text).field("id") == fields["id"]
-    assert "Votre signature n'est pas encore enregistrée." in Elements(unavailable.text).text
+    assert "Votre signature n’est pas encore enregistrée." in Elements(unavailable.text).text
     await live.site.ingest.start()
     assert (await http.post("/v1/signatures", data=fields)).status_code == 201

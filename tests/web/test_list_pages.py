@@ -109,6 +109,11 @@ async def test_search_engines_may_be_asked_to_leave_lists_alone(
     http: httpx.AsyncClient, live: Live, letter: Letter, reload: object
 ) -> None:
     robots = '<meta name="robots" content="noindex">'
-    assert robots not in (await http.get("/en/letters/letter/signatories")).text
+    list_, page, data = "/en/letters/letter/signatories", "/en/letters/letter", "/v1/letters/letter/signatories"
+    assert robots not in (await http.get(list_)).text
+    assert "data-nosnippet" not in (await http.get(page)).text
+    assert "x-robots-tag" not in (await http.get(data)).headers
     await reload("index = false")  # type: ignore[operator]
-    assert robots in (await http.get("/en/letters/letter/signatories")).text
+    assert robots in (await http.get(list_)).text
+    assert "data-nosnippet" in (await http.get(page)).text, "the letter itself may be found"
+    assert (await http.get(data)).headers["x-robots-tag"] == "noindex"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from widget_server.domain import retention
 from widget_server.domain.links import AFTER_CLOSING
 from widget_server.domain.refusals import Unavailable
 from widget_server.flows.letter_status import change_letter_status
+from widget_server.flows.load_letter import load_letter
 from widget_server.i18n import LOCALES, Texts
 from widget_server.web import home
 from widget_server.web.letter_form import FIELDS, caption_of
@@ -42,7 +44,30 @@ async def test_privacy_names_who_is_responsible(http: httpx.AsyncClient, live: L
     assert page.all("a", href="https://www.priv.gc.ca/en/report-a-concern/")
     french = Elements((await http.get("/fr/letters/letter/privacy")).text)
     assert "Personne responsable de la protection des renseignements personnels\u00a0: Jo Martin." in french.text
-    assert "Commission d'accès à l'information du Québec" in french.text
+    assert "Commission d’accès à l’information du Québec" in french.text
+
+
+@pytest.mark.parametrize(
+    ("who", "led", "policy"),
+    [
+        ('initiators = ["A", "B"]', "les groupes qui en ont pris l’initiative\u00a0: A et B.", "Leur propre politique"),
+        ('initiators = ["A"]', "le groupe qui en a pris l’initiative\u00a0: A.", "Sa propre politique"),
+        ("initiators = []", "les groupes qui en ont pris l’initiative.", "Leur propre politique"),
+        ('initiators = ["A", "B"]\nlegal_name = "C"', "Responsable de la lettre\u00a0: C.", "Sa propre politique"),
+    ],
+)
+async def test_privacy_speaks_of_one_or_of_several(
+    http: httpx.AsyncClient, live: Live, letter_folder: Path, clock: Clock, who: str, led: str, policy: str
+) -> None:
+    settings = letter_folder / "letter.toml"
+    initiators, _, legal_name = who.partition("\n")
+    written = re.sub("(?m)^initiators = .*$", initiators, settings.read_text("utf-8"))
+    settings.write_text(re.sub("(?m)^legal_name = .*$", legal_name, written), "utf-8")
+    await load_letter(live.site.db, letter_folder, now=clock(), actor="test")
+    await fresh(live)
+    page = Elements((await http.get("/fr/letters/letter/privacy")).text).text
+    assert led in page
+    assert f"{policy} de confidentialité" in page
 
 
 async def test_privacy_promises_the_terms_that_are_kept(http: httpx.AsyncClient, live: Live, texts: Texts) -> None:
@@ -54,6 +79,7 @@ async def test_privacy_promises_the_terms_that_are_kept(http: httpx.AsyncClient,
     assert letter is not None
     terms = {
         "long_unconfirmed": 30, "long_contact": letter.settings.contact_days, "long_withdrawn": 30, "what_not": 7,
+        "long_rejected": letter.settings.contact_days,
         "long_erased": 30, "long_staff": 72, "long_mails": 30,
     }  # fmt: skip
     for locale in LOCALES:
@@ -99,7 +125,7 @@ async def test_our_mistakes_are_told_in_the_readers_language(
     monkeypatch.setattr(home, "page_values", broken)
     answer = await http.get("/", headers={"accept-language": "fr"})
     assert answer.status_code == 500
-    assert "Une erreur s'est produite" in Elements(answer.text).text
+    assert "Une erreur s’est produite" in Elements(answer.text).text
     assert "somebody" not in answer.text
 
     async def unavailable(*_: object) -> None:

@@ -122,16 +122,15 @@ def _dropped(before: LetterSettings, after: LetterSettings, relied: list[Relied]
             locales[row.locale] = locales.get(row.locale, 0) + row.number
     return [
         *(
-            f'{SETTINGS_FILE}: statements: "{code}" cannot be dropped, {_signatures(number)} rely on it'
+            f'{SETTINGS_FILE}: statements: "{code}" cannot be dropped, {_relying(number)} on it'
             for code, number in sorted(statements.items())
         ),
         *(
-            f'{SETTINGS_FILE}: statements "{code}": countries: {country} cannot be dropped, '
-            f"{_signatures(number)} rely on it"
+            f'{SETTINGS_FILE}: statements "{code}": countries: {country} cannot be dropped, {_relying(number)} on it'
             for (code, country), number in sorted(countries.items())
         ),
         *(
-            f'{SETTINGS_FILE}: locales: "{locale}" cannot be dropped, {_signatures(number)} rely on it'
+            f'{SETTINGS_FILE}: locales: "{locale}" cannot be dropped, {_relying(number)} on it'
             for locale, number in sorted(locales.items())
         ),
     ]
@@ -142,8 +141,8 @@ def _covered(settings: LetterSettings, row: Relied) -> bool:
     return statement is not None and (row.country in statement.countries or "*" in statement.countries)
 
 
-def _signatures(number: int) -> str:
-    return "1 signature" if number == 1 else f"{number:,} signatures"
+def _relying(number: int) -> str:
+    return "1 signature relies" if number == 1 else f"{number:,} signatures rely"
 
 
 def _house_name(settings: LetterSettings) -> str:

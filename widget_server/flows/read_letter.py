@@ -120,11 +120,6 @@ def _text(path: Path, problems: list[str]) -> str | None:
 
 def _file_notes(settings: LetterSettings, texts: Mapping[str, str]) -> list[str]:
     notes = []
-    if settings.confirmation == "email":
-        notes.append(
-            f'{SETTINGS_FILE}: confirmation = "email": this version sends no mail yet, so that signatures stay pending;'
-            ' "none" confirms them at once'
-        )
     for name in texts:
         match = _TEXT_FILE.fullmatch(name)
         if match and match[2] not in settings.locales:

@@ -21,6 +21,7 @@ from widget_server.domain.organizations import is_free_mail
 from widget_server.flows.directory import Directory
 from widget_server.store.db import Db, Writer
 from widget_server.store.events import EventRow, insert_events
+from widget_server.store.owner_mails import promise_owner_mails
 from widget_server.store.spikes import Crowd, What, brought, claim, crowds, last_before, told_since
 
 EVERY_SECONDS = 30
@@ -96,4 +97,5 @@ async def _tell(writer: Writer, spikes: Mapping[Crowd, dict[str, Any]], now: dat
         if await claim(writer, crowd, now, now - TOLD_ONCE_IN)
     ]
     await insert_events(writer, events)
+    await promise_owner_mails(writer, events, now)
     return len(events)

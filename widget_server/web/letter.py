@@ -18,11 +18,13 @@ from starlette.routing import Route
 from widget_server.domain.ids import new_id
 from widget_server.domain.letters import Letter
 from widget_server.domain.refusals import Unavailable
+from widget_server.domain.typography import typeset
 from widget_server.flows.directory import Credit
 from widget_server.flows.sign import Signed
 from widget_server.store.signatories import ListPage
 from widget_server.web.letter_form import FIELDS, draw, partner_token
-from widget_server.web.place import PREFIXES, html, page_values, place_of, place_through, typeset
+from widget_server.web.oembed import discovery
+from widget_server.web.place import PREFIXES, html, page_values, place_of, place_through
 from widget_server.web.site import Site, site_of
 
 INLINE_NAMES = 500
@@ -49,8 +51,10 @@ async def letter(request: Request) -> Response:
         **_wording(found, locale),
         letter_status=status,
         form=form,
+        script=f"/{site.scripts['letter'].path}",
         lists={code: await names(site, found, code, locale) for code in codes},
         now=site.now(),
+        oembed=discovery(request, place),
     )
 
 

@@ -10,8 +10,10 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
+from widget_server.domain.links import LinkPurpose
 from widget_server.web.languages import locale_of
-from widget_server.web.links import Followed, page_about
+from widget_server.web.links import Followed, letter_named, page_about
+from widget_server.web.place import frame, plain_place
 from widget_server.web.site import site_of
 
 Note = Literal["too_late", "over", "withdrawn", "rejected", "asked", "stopped", "unsubscribed"]
@@ -49,14 +51,15 @@ async def ask(request: Request, here: Followed, what: Question, *, back: str, ac
     )
 
 
-async def erased_page(request: Request, here: Followed | None, what: Question) -> Response:
-    """Nothing is kept any more. Asked again, when even the letter is forgotten, it says the same."""
+async def erased_page(request: Request, purpose: LinkPurpose, here: Followed | None, what: Question) -> Response:
+    """Nothing is kept any more. Asked again, when only the link still names the letter, it says the same."""
     site = site_of(request)
-    locale = here.locale if here else locale_of(request)
+    letter = here.letter if here else await letter_named(request, purpose)
+    place = here.place if here else None if letter is None else await plain_place(request, letter)
     return site.pages.respond(
         "erased.html",
-        locale,
+        place.locale if place else locale_of(request),
         headers={"x-robots-tag": "noindex"},
-        place=here.place if here else None,
+        **frame(place),
         what=what,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from babel.lists import format_list
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from widget_server import i18n
+from widget_server.domain.typography import typeset
 from widget_server.i18n import Texts
 from widget_server.web.languages import locale_of
 from widget_server.web.styles import style_path
@@ -61,6 +63,13 @@ class Words:
     def date(self, value: datetime) -> str:
         return i18n.date_and_time(value, self.locale)
 
+    def day(self, value: datetime) -> str:
+        return i18n.date(value, self.locale)
+
+    def typeset(self, text: str, locale: str = "") -> str:
+        """What the letter's authors wrote, in this language if not in another."""
+        return typeset(text, locale or self.locale)
+
     def country(self, code: str) -> str:
         return i18n.country(code, self.locale)
 
@@ -71,6 +80,11 @@ class Words:
     def listed(self, names: Sequence[str]) -> str:
         """Names as a list in words: A, B and C."""
         return format_list(list(names), locale=_BABEL.get(self.locale, "en_CA"))
+
+    def address(self, email: str) -> Markup:
+        """In bold, broken on a narrow screen where its parts meet."""
+        parts = escape(email).replace("@", Markup("@<wbr>")).replace(".", Markup(".<wbr>"))
+        return Markup('<strong class="signer-address">{0}</strong>').format(parts)
 
     def mail(self, address: str) -> Markup:
         return Markup('<a href="mailto:{0}">{0}</a>').format(address)
@@ -119,10 +133,19 @@ class Pages:
         told = {**self.policies, "cache-control": "no-store", "content-language": locale, **(headers or {})}
         return HTMLResponse(self.render(template, locale, **values), status_code=status, headers=told)
 
-    def message(self, request: Request, status: int, message: str, locale: str | None = None) -> Response:
-        """A page that says one thing: nothing here, not now, our mistake. In the reader's language."""
+    def message(
+        self,
+        request: Request,
+        status: int,
+        message: str,
+        locale: str | None = None,
+        frame: Mapping[str, Any] = MappingProxyType({"place": None}),
+    ) -> Response:
+        """A page that says one thing: nothing here, not now, our mistake. In the reader's language, and in the `frame`
+        of a letter where one is known."""
         locale = locale or locale_of(request)
         key = {404: "page.error.missing", 429: "page.error.busy", 503: "page.error.busy"}.get(
             status, "page.error.internal" if status >= 500 else "page.error.refused"
         )
-        return self.respond("message.html", locale, status=status, heading=self._texts(key, locale), message=message)
+        heading = self._texts(key, locale)
+        return self.respond("message.html", locale, status=status, **frame, heading=heading, message=message)

@@ -5,6 +5,7 @@ One thing must stay true: the canonical address says nothing about who sent whom
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -16,8 +17,9 @@ from widget_server.domain import markdown
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner, read_source
 from widget_server.domain.refusals import NotAllowed
+from widget_server.domain.typography import typeset
 from widget_server.flows.directory import Credit
-from widget_server.i18n import LOCALES, french_spaces
+from widget_server.i18n import LOCALES
 from widget_server.web.languages import locale_of
 from widget_server.web.letter_form import partner_token
 from widget_server.web.letters_api import has_preview, public_letter
@@ -104,6 +106,20 @@ def place_through(site: Site, letter: Letter, partner: Partner, locale: str | No
     return Place(site.public_url, letter, letter.locale(locale), via=via)
 
 
+async def plain_place(request: Request, letter: Letter) -> Place:
+    """The letter's pages as a reader meets them whom nobody sent, in the language that they ask for."""
+    site = site_of(request)
+    return place_through(site, letter, await site.directory.house(letter), locale_of(request, letter))
+
+
+def frame(place: Place | None) -> dict[str, Any]:
+    """What a page that says one thing is given, to say it in the letter's frame, where the letter is known."""
+    if place is None:
+        return {"place": None}
+    title = typeset(place.letter.wording[place.locale].title, place.locale)
+    return {"place": place, "settings": place.letter.settings, "title": title}
+
+
 async def page_values(site: Site, place: Place) -> dict[str, Any]:
     """What every page about a letter is given: where it is, its settings, its title, its counts."""
     wording = place.letter.wording[place.locale]
@@ -111,18 +127,13 @@ async def page_values(site: Site, place: Place) -> dict[str, Any]:
         "place": place,
         "settings": place.letter.settings,
         "title": typeset(wording.title, place.locale),
-        "description": _shortened(" ".join(markdown.plain(wording.intro or wording.body).split())),
+        "description": _shortened(re.sub(r"[ \n]+", " ", markdown.plain(wording.intro or wording.body, place.locale))),
         "counts": (await site.directory.counts(place.letter)).public(place.letter.settings.codes),
     }
 
 
-def typeset(text: str, locale: str) -> str:
-    """What the letter's authors wrote, with the spaces of French typography. Never for a signer's name."""
-    return french_spaces(text) if locale == "fr" else text
-
-
 def html(text: str, locale: str) -> Markup:
-    return Markup(markdown.html(typeset(text, locale)))  # noqa: S704  sanitized there, and only there
+    return Markup(markdown.html(text, locale))  # noqa: S704  sanitized there, and only there
 
 
 def _shortened(text: str) -> str:

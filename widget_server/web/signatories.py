@@ -12,15 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from widget_server.domain.names import clean, fold
 from widget_server.domain.refusals import Unknown
 from widget_server.store.signatories import BadPosition, ListPage
-from widget_server.web.lists import cursor, read_cursor
+from widget_server.web.lists import cursor, read_cursor, read_search
 from widget_server.web.place import PREFIXES, page_values, place_of
 from widget_server.web.site import site_of
 
 PAGE_NAMES = 500
-_LONGEST_SEARCH = 100
 _DIGITS = 7
 
 
@@ -41,8 +39,7 @@ async def signatories(request: Request) -> Response:
     statement = query.get("statement") or None
     if statement is not None and letter.settings.statement(statement) is None:
         raise Unknown("not_found")
-    typed = clean(query.get("q", ""))[:_LONGEST_SEARCH]
-    search = fold(typed)
+    typed, search = read_search(query.get("q"))
     start = _number(query.get("from"))
     apart = letter.settings.lists == "apart"
 

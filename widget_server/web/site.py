@@ -14,12 +14,14 @@ from widget_server.flows.consents import ConsentBook
 from widget_server.flows.directory import Directory
 from widget_server.flows.limit import ClientLimit
 from widget_server.flows.reading import Reading
+from widget_server.flows.sightings import Sightings
 from widget_server.flows.sign import Signing
 from widget_server.flows.turn import Turns
 from widget_server.i18n import Texts
 from widget_server.store.db import Db
 from widget_server.store.ingest import Ingest
 from widget_server.web.clients import Clients
+from widget_server.web.scripts import Scripts
 from widget_server.web.widget_file import WidgetFiles
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Site:
     consents: ConsentBook
     reading: Reading
     widget_files: WidgetFiles
+    scripts: Scripts
+    sightings: Sightings
     probe: Probe
     now: Callable[[], datetime]
 
