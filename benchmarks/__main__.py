@@ -1,16 +1,24 @@
-"""`make bench`: every measurement, in one run on one machine."""
+"""`make bench`: every measurement, in one run on one machine. `python -m benchmarks twelve`: issue 5's scenario, which
+takes long and is no part of that."""
 
 from __future__ import annotations
 
-from benchmarks import deliver, sign, widget
+import sys
+
+from benchmarks import again, deliver, latency, sign, twelve, widget
 from benchmarks.machine import describe
 
 
 def main() -> None:
     print(describe())
+    if sys.argv[1:2] == ["twelve"]:
+        twelve.main(*sys.argv[2:])
+        return
     widget.main()
     sign.main()
+    again.main()
     deliver.main()
+    latency.main()
 
 
 if __name__ == "__main__":

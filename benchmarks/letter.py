@@ -37,15 +37,16 @@ list_title = { en = "Canada", fr = "Canada" }
 """
 
 
-def make_letter(database_url: str) -> tuple[str, str]:
+def make_letter(database_url: str, confirmation: str = "none") -> tuple[str, str]:
     """An open letter with one partner: the partner's attribution token, and what its form seals as shown."""
-    return asyncio.run(_make(database_url))
+    return asyncio.run(_make(database_url, confirmation))
 
 
-async def _make(database_url: str) -> tuple[str, str]:
+async def _make(database_url: str, confirmation: str) -> tuple[str, str]:
     now, seals = datetime.now(UTC), Seals([KEY])
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "letter.toml").write_text(TOML, "utf-8")
+        toml = TOML.replace('confirmation = "none"', f'confirmation = "{confirmation}"')
+        (Path(folder) / "letter.toml").write_text(toml, "utf-8")
         for locale in ("en", "fr"):
             (Path(folder) / f"body.{locale}.md").write_text("A letter.\n", "utf-8")
         token, _ = await load_folder(database_url, Path(folder), now)
@@ -87,12 +88,12 @@ async def sign_many(database_url: str, number: int, now: datetime) -> None:
     house = await directory.house(letter)
     ingest = Ingest(db)
     await ingest.start()
-    await asyncio.gather(*(ingest.add(_signature(letter.id, house.id, i, now)) for i in range(number)))
+    await asyncio.gather(*(ingest.add(signature(letter.id, house.id, i, now)) for i in range(number)))
     await ingest.stop()
     await db.disconnect()
 
 
-def _signature(letter_id: int, partner_id: int, number: int, now: datetime) -> NewSignature:
+def signature(letter_id: int, partner_id: int, number: int, now: datetime) -> NewSignature:
     return NewSignature(
         id=new_id(), letter_id=letter_id, partner_id=partner_id, statement="ca", kind="individual",
         status="confirmed", listing="listed", test=False, quarantine=None, name=f"Person {number}", organization=None,
