@@ -76,22 +76,30 @@ $(DEV): requirements-dev.txt $(READY)
 	  || { echo "The installation failed; the lines above say why. Mend it and run make again." >&2; exit 1; }
 	@touch $@
 
-# Some browser for the browser tests: one that is here; else Playwright's own; else the system's package.
+# The browsers of the browser tests: a Chromium that is here, else Playwright's own, else the system's package; Firefox
+# and WebKitGTK as the system has them. What cannot be had is named, and its tests are skipped.
 browser: $(DEV)
-	@[ -n "$$UNDERSIGNED_TEST_CHROMIUM" ] && exit 0; \
-	for name in chromium chromium-browser google-chrome; do \
-	  command -v $$name >/dev/null 2>&1 && exit 0; \
-	done; \
-	$(BIN)/python -c 'import pathlib, sys; from playwright.sync_api import sync_playwright; p = sync_playwright().start(); path = pathlib.Path(p.chromium.executable_path); p.stop(); sys.exit(not path.exists())' && exit 0; \
-	echo "Looking for a Chromium for the browser tests"; \
-	$(BIN)/python -m playwright install chromium >$(VENV)/browser.log 2>&1 && exit 0; \
+	@has() { for name in "$$@"; do command -v $$name >/dev/null 2>&1 && return 0; done; return 1; }; \
+	a_chromium() { [ -n "$$UNDERSIGNED_TEST_CHROMIUM" ] || has chromium chromium-browser google-chrome || \
+	  $(BIN)/python -c 'import pathlib, sys; from playwright.sync_api import sync_playwright; p = sync_playwright().start(); path = pathlib.Path(p.chromium.executable_path); p.stop(); sys.exit(not path.exists())'; }; \
+	a_firefox() { [ -n "$$UNDERSIGNED_TEST_FIREFOX" ] || has firefox-esr firefox; }; \
+	a_webkit() { has WebKitWebDriver && has Xvfb; }; \
+	a_chromium && a_firefox && a_webkit && exit 0; \
+	echo "Looking for browsers for the browser tests"; \
+	: >$(VENV)/browser.log; \
+	a_chromium || $(BIN)/python -m playwright install chromium >>$(VENV)/browser.log 2>&1; \
 	if [ "$$(id -u)" = 0 ]; then root=; elif sudo -n true 2>/dev/null; then root="sudo -n"; else root=none; fi; \
-	if [ "$$root" != none ] && command -v apt-get >/dev/null 2>&1; then \
-	  { $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends chromium fonts-dejavu; } \
-	    >>$(VENV)/browser.log 2>&1 && exit 0; \
+	if [ "$$root" != none ] && has apt-get; then \
+	  $$root apt-get update -qq >>$(VENV)/browser.log 2>&1; \
+	  get() { $$root apt-get install -y -qq --no-install-recommends "$$@" >>$(VENV)/browser.log 2>&1; }; \
+	  a_chromium || get chromium fonts-dejavu; \
+	  a_firefox || get firefox-esr; \
+	  a_webkit || get webkit2gtk-driver xvfb; \
 	fi; \
-	echo "No Chromium could be installed ($(VENV)/browser.log says why): the browser tests will be skipped." >&2; \
-	echo "Install Chrome or Chromium and run make test again to have them." >&2
+	missing=; a_chromium || missing="$$missing Chromium"; a_firefox || missing="$$missing Firefox"; a_webkit || missing="$$missing WebKitGTK"; \
+	[ -z "$$missing" ] || { \
+	  echo "Not to be had:$$missing ($(VENV)/browser.log says why). Their tests will be skipped." >&2; \
+	  echo "Install them (Debian: chromium, firefox-esr, webkit2gtk-driver, xvfb) and run make test again to have them." >&2; }
 
 # Pins every dependency with its hashes, for every platform, without naming any index.
 # The newest versions: make lock ARGS=--upgrade

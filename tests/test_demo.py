@@ -153,7 +153,7 @@ BAKERY = {
 
 def test_every_address_that_it_prints_answers(demo: Demo) -> None:
     addresses = re.findall(r"http://\S+", demo.said)
-    assert len(addresses) == 4
+    assert len(addresses) == 5
     for address in addresses:
         assert httpx.get(address).status_code == 200, address
     origins = {address.split("/")[2] for address in addresses}
@@ -251,3 +251,10 @@ def test_a_port_in_use_is_one_sentence_and_harms_nothing(demo: Demo) -> None:
     assert f"Port {demo.port} is in use" in problems
     assert "make demo PORT=" in problems
     assert httpx.get(f"http://127.0.0.1:{demo.port}/v1/letters/ask-here").status_code == 200
+
+
+def test_it_shows_what_a_partners_webmaster_gets(demo: Demo) -> None:
+    (address,) = [line.strip() for line in demo.said.splitlines() if "/install/" in line]
+    page = httpx.get(address)
+    assert page.status_code == 200
+    assert "Northern Lights" in page.text

@@ -1,5 +1,5 @@
 """Journeys use the same browser and partners' pages as the browser tests."""
 
-from tests.browser.conftest import browser, host
+from tests.browser.conftest import _function_scoped_runner, browser, host, start
 
-__all__ = ["browser", "host"]
+__all__ = ["_function_scoped_runner", "browser", "host", "start"]

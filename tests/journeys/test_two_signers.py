@@ -40,7 +40,7 @@ async def until(receiver: Receiver, fact: Any) -> None:
 
 async def sign_as_a_person_in_french(page: Page) -> None:
     await page.get_by_label("Pays").select_option("CA")
-    await expect(page.get_by_text("demandons au gouvernement d'agir")).to_be_visible()
+    await expect(page.get_by_text("demandons au gouvernement d’agir")).to_be_visible()
     await page.get_by_label("Votre nom").fill("Zoë Gagné & <b>Cie</b>")
     await page.get_by_label("Courriel").fill("zoe@example.org")
     boxes = page.get_by_role("checkbox")

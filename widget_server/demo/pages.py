@@ -52,11 +52,12 @@ def render(name: str, **values: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """A partner's page: its path on the page server, and the snippet as printed."""
+    """A partner's page: its path on the page server, the snippet as printed, and its webmaster's page."""
 
     path: str
     template: str
     snippet: str
+    install_url: str
 
 
 def create_pages(embeds: Mapping[str, Embed], letter_urls: Mapping[str, str], inbox_url: str) -> Starlette:

@@ -15,6 +15,7 @@ from pathlib import Path
 from widget_server import __version__
 from widget_server.demo.home import Home
 from widget_server.demo.pages import Embed
+from widget_server.domain.install_pages import install_url
 from widget_server.domain.letters import Letter
 from widget_server.domain.snippet import snippet
 from widget_server.domain.tokens import Seals
@@ -27,7 +28,7 @@ from widget_server.flows.load_letter import load_letter
 from widget_server.flows.partners import add_partner, set_partner, token_of
 from widget_server.i18n import Texts
 from widget_server.outbox.registry import Registry
-from widget_server.outbox.sending import Sender
+from widget_server.outbox.sending import Keeping, Sender
 from widget_server.settings import Settings
 from widget_server.store.db import Db
 from widget_server.store.destinations import destinations_of
@@ -109,13 +110,14 @@ class _Filling:
 
 async def prepare(settings: Settings, home: Home) -> Sample:
     """Fills the demo's database where something is missing. Raises `Problems`."""
-    db = Db(settings.database_url)
+    db, vault = Db(settings.database_url), Vault(settings.secret_keys)
     sender = Sender(
         texts=Texts(),
         public_url=settings.public_url,
         version=__version__,
         egress_allow=settings.egress_allow,
         now=_now,
+        keeping=Keeping(db, vault),
     )
     await db.connect()
     try:
@@ -125,7 +127,7 @@ async def prepare(settings: Settings, home: Home) -> Sample:
         office = Office(
             db=db,
             directory=directory,
-            vault=Vault(settings.secret_keys),
+            vault=vault,
             kinds=Registry(),
             judge_url=sender.egress().problems,
             now=_now,
@@ -174,7 +176,8 @@ async def _partner(f: _Filling, letter: Letter, sample: SamplePartner) -> Embed:
     partner = await set_partner(f.db, letter, sample.slug, here, now=f.now, actor=ACTOR)
     token = token_of(f.seals, letter, partner)
     printed = snippet(f.settings.public_url, letter, partner, token, letter.locale(partner.locale))
-    return Embed(f"/{sample.slug}", f"{sample.slug}.html", printed)
+    install = install_url(f.settings.public_url, f.seals, letter, partner)
+    return Embed(f"/{sample.slug}", f"{sample.slug}.html", printed, install)
 
 
 async def _destinations(f: _Filling, letter: Letter) -> list[str]:

@@ -2,15 +2,22 @@
 (() => {
   "use strict";
   const { locale, texts, approve } = JSON.parse(document.body.dataset.inbox);
-  const tag = locale === "fr" ? "fr-CA" : "en-CA";
-  const clock = new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" });
+  const french = locale === "fr";
+  const day = new Intl.DateTimeFormat(french ? "fr-CA" : "en-CA", { dateStyle: "long" });
+
+  // As the server writes times, in the reader's time zone.
+  const clock = (at) => {
+    const [hours, minutes] = [at.getHours(), String(at.getMinutes()).padStart(2, "0")];
+    if (!french) return `${day.format(at)}, ${String(hours).padStart(2, "0")}:${minutes}`;
+    return `${day.format(at).replace(/^1 /, "1er ")} à ${hours}\u00a0h${minutes === "00" ? "" : `\u00a0${minutes}`}`;
+  };
 
   const el = (name, props, ...children) => {
     const node = Object.assign(document.createElement(name), props);
     node.append(...children.filter((child) => child !== null && child !== undefined));
     return node;
   };
-  const when = (at) => el("time", { dateTime: at, textContent: clock.format(new Date(at)) });
+  const when = (at) => el("time", { dateTime: at, textContent: clock(new Date(at)) });
   const parse = (text) => { try { return JSON.parse(text); } catch { return null; } };
 
   // --- Slack: what its own client makes of Block Kit and mrkdwn ---
