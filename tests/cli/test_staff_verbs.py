@@ -275,6 +275,15 @@ def test_erasing_says_of_several_that_one_counted(
     assert "is erased: 2 signatures, one of which counted and still does, as a number." in shown
 
 
+def test_erasing_says_who_of_an_organization_counts_instead(run: Run, opened: str, people: dict[str, str]) -> None:
+    first, second = people["Éclair"], people["The Eclair Inc."]
+    run("signatures", "merge", opened, first, second)
+    before = total(run, opened)
+    shown = run("signatures", "erase", opened, first, "--yes").stdout
+    assert f"{first} is erased: 1 signature.\n  {second} of the same organization counts from now on.\n" in shown
+    assert total(run, opened) == before
+
+
 def test_erasing_says_what_went_and_who_had_received_it(run: Run, opened: str, people: dict[str, str]) -> None:
     zoe = people["Zoë Gagné"]
     unasked = run("signatures", "erase", opened, zoe, ok=False)
@@ -282,7 +291,8 @@ def test_erasing_says_what_went_and_who_had_received_it(run: Run, opened: str, p
     done = value(run("signatures", "erase", opened, zoe, "--yes", "--reason", "her wish", "--json"))
     (one,) = done["erased"]
     assert one == {
-        "id": zoe, "signatures": 1, "still_counted": True, "deliveries_cancelled": 0, "received_by": [],
+        "id": zoe, "signatures": 1, "still_counted": True, "counts_now": None, "deliveries_cancelled": 0,
+        "received_by": [],
     }  # fmt: skip
     assert total(run, opened) == 8, "as a number"
     assert "No signature mentions" in run("signatures", "find", opened, "zoe@example.org").stdout

@@ -232,6 +232,7 @@ def _erased(one: Erased, slugs: dict[int, str]) -> dict[str, Any]:
         "id": one.id,
         "signatures": one.signatures,
         "still_counted": one.still_counted,
+        "counts_now": one.counts_now,
         "deliveries_cancelled": one.cancelled,
         "received_by": [
             {
@@ -251,6 +252,8 @@ def _erased_lines(value: dict[str, Any]) -> list[str]:
         f"{value['id']} is erased: {numbered(value['signatures'], 'signature', 'signatures')}"
         f"{f', {counted} as a number' if value['still_counted'] else ''}."
     ]
+    if value["counts_now"] is not None:
+        lines.append(f"  {value['counts_now']} of the same organization counts from now on.")
     if value["deliveries_cancelled"]:
         lines.append(f"  {numbered(value['deliveries_cancelled'], 'delivery', 'deliveries')} cancelled that waited.")
     for one in value["received_by"]:

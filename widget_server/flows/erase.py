@@ -34,12 +34,14 @@ ERASED = "erased: its signer's data is gone"
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What went: how many signatures (one, and those that repeat it), whether it still counts as a number, how many
-    waiting deliveries were cancelled, and which destinations had been sent something about it."""
+    """What went: how many signatures (one, and those that repeat it), whether it still counts as a number, or else which
+    signature of the same organization counts from now on, how many waiting deliveries were cancelled, and which
+    destinations had been sent something about it."""
 
     id: str
     signatures: int
     still_counted: bool
+    counts_now: str | None
     cancelled: int
     received: tuple[Received, ...]
 
@@ -100,12 +102,12 @@ async def erase_by_staff(turn: Turn, signature: Signature, *, actor: str, reason
     """Within a turn, so that a command erases all that it names or none."""
     signer = await _of_signer(turn, signature)
     everything = signer.signatures
-    counted = [one for one in everything if one.counted]
     for one in everything:
         if one.status in ("pending", "confirmed") and one.quarantine is None:
             event_id = turn.tell(one, "signature.updated", status=one.status, erased=True)
             await turn.end_consents(one, event_id, tuple(FIELDS), "erasure", everywhere=True)
     numbers: Counter[tuple[int, str, str]] = Counter()
+    promoted: Signature | None = None
     for home in signer.households:
         head = home.head
         if home.leads and not home.merged:
@@ -113,7 +115,8 @@ async def erase_by_staff(turn: Turn, signature: Signature, *, actor: str, reason
                 numbers[head.letter_id, head.statement, head.kind] += 1
             continue
         # Others signed for the same organization: one of them is what counts.
-        stays = await step_down(turn, home) or head
+        next_one = await step_down(turn, home)
+        promoted, stays = next_one or promoted, next_one or head
         for one in home.mine:
             if one.status == "confirmed":
                 await hand_over(turn.writer, one, stays)
@@ -123,7 +126,8 @@ async def erase_by_staff(turn: Turn, signature: Signature, *, actor: str, reason
         turn.writer, at=turn.now, actor=actor, action=ERASE, letter_id=turn.letter.id,
         subject=signature.id, reason=reason,
     )  # fmt: skip
-    return Erased(signature.id, len(everything), bool(counted), cancelled, tuple(received))
+    counts_now = None if promoted is None else promoted.id
+    return Erased(signature.id, len(everything), bool(numbers), counts_now, cancelled, tuple(received))
 
 
 @dataclass(frozen=True, slots=True)
