@@ -251,21 +251,38 @@ def free_socket() -> socket.socket:
     return bound
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, which is told to end instead of looking ten times a second: two such looks would be most of what
+    a short test takes. `tests/processes.py` runs the server as it ends by itself."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up, self.down = asyncio.Event(), asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.down.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:
+            await asyncio.sleep(0.001)
+        await self.lifespan.shutdown()
+
+
 @asynccontextmanager
 async def served(app: Any, bound: socket.socket) -> AsyncIterator[str]:
     """Runs an ASGI application under uvicorn on `bound`; gives its address once it answers."""
 
-    class Server(uvicorn.Server):
-        up = asyncio.Event()
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            self.up.set()
-
-    Server.up = asyncio.Event()
     config = uvicorn.Config(app, log_level="warning", proxy_headers=False, access_log=False, lifespan="on")
-    server = Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    server = _Server(config)
     task = asyncio.create_task(server._serve([bound]))
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait({task, up}, return_when=asyncio.FIRST_COMPLETED)
@@ -273,7 +290,7 @@ async def served(app: Any, bound: socket.socket) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.down.set()
         await task
 
 

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -35,6 +35,7 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Entry
             yield from _flatten(value, name)
 
 
+@cache
 def _read(locale: str) -> dict[str, Entry]:
     catalogue: dict[str, Entry] = {}
     for file in sorted((resources.files("widget_server") / "locale" / locale).iterdir(), key=lambda f: f.name):
