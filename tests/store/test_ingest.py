@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -210,19 +213,65 @@ async def test_a_disk_that_refuses_stores_nothing_and_mends(tmp_path: Path) -> N
     await db.disconnect()
 
 
-async def test_a_server_that_hangs_up_is_a_503_and_then_forgotten(migrated_postgresql: str) -> None:
-    db = Db(migrated_postgresql)
-    await db.connect()
-    letter_id, _, maple = await letter_and_partners(db)
-    ingest = Ingest(db)
-    await ingest.start()
-    await ingest.add(signature(letter_id, maple, "before"))
-    admin = await asyncpg.connect(migrated_postgresql)
+@asynccontextmanager
+async def relayed(url: str) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """The same database by way of a relay that passes on what the server says when it ends a line, and then keeps the
+    line; and the event that it did."""
+    (folder,) = parse_qs(urlsplit(url).query)["host"]
+    said = asyncio.Event()
+    lines: list[asyncio.StreamWriter] = []
+    carrying: list[asyncio.Task[None]] = []
+
+    async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while some := await source.read(65536):
+            sink.write(some)
+            if b"C57P01\0" in some:
+                said.set()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+        lines.extend((writer, to_server))
+        carrying.extend(map(asyncio.create_task, (carry(reader, to_server), carry(from_server, writer))))
+
+    with tempfile.TemporaryDirectory(prefix="undersigned-relay-") as door:
+        server = await asyncio.start_unix_server(relay, f"{door}/.s.PGSQL.5432")
+        yield url.replace(folder, door), said
+        server.close()
+        for line in lines:
+            line.close()
+        await asyncio.gather(*carrying, return_exceptions=True)
+
+
+async def end_lines(url: str) -> None:
+    admin = await asyncpg.connect(url)
     await admin.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     await admin.close()
+
+
+async def test_a_server_that_hangs_up_is_a_503_and_then_forgotten(migrated_postgresql: str) -> None:
+    await hang_up(migrated_postgresql, migrated_postgresql)
+
+
+async def test_so_is_one_that_says_so_and_does_not(migrated_postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("widget_server.store.db.CLOSE_SECONDS", 0.1)
+    async with relayed(migrated_postgresql) as (url, said):
+        await hang_up(migrated_postgresql, url, said)
+
+
+async def hang_up(server: str, url: str, said: asyncio.Event | None = None) -> None:
+    db = Db(url)
+    await db.connect()
+    letter_id, _, maple = await letter_and_partners(db)
+    ingest = Ingest(db)
+    await ingest.start()
+    await ingest.add(signature(letter_id, maple, "before"))
+    await end_lines(server)
+    if said is not None:
+        await said.wait()
+        await asyncio.sleep(0)  # and this process hears it
     with pytest.raises(Unavailable):
         await ingest.add(signature(letter_id, maple, "meanwhile"))
     stored = await ingest.add(signature(letter_id, maple, "after"))

@@ -26,8 +26,16 @@ from widget_server.store.plans import Ask, Do, Engine, Plan, T, carry_out, insta
 Row = dict[str, Any]
 
 BUSY_SECONDS = 10
+CLOSE_SECONDS = 3
 
-DRIVER_ERRORS = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+DRIVER_ERRORS = (
+    sqlite3.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asked on a line of which the server has just said that it ends
+    OSError,
+    TimeoutError,
+)
 """What the drivers raise: databases hands them through."""
 
 INTEGRITY_ERRORS = (
@@ -99,7 +107,11 @@ class Db:
         async with self._turn:
             await self._drop_writer()
         if self._database.is_connected:
-            await self._database.disconnect()
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._database.disconnect()
+            except TimeoutError:
+                pass  # a server that does not hang up: asyncpg has dropped the lines when it was interrupted
 
     async def all(self, query: ClauseElement) -> list[Row]:
         return [_row(record) for record in await self._database.fetch_all(query)]
