@@ -9,7 +9,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check
 QUIET := -qq
 # `make test ARGS="tests/store -x"` narrows the run; WORKERS=0 runs everything in one process.
 ARGS    ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench lock browser clean
@@ -33,7 +33,7 @@ demo: $(READY)
 	@exec $(BIN)/undersigned demo $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
 
 test: $(DEV) browser
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -o faulthandler_timeout=120 $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=120 $(ARGS)
 
 # All four are run, so that one round shows everything that is wrong.
 check: $(DEV)
@@ -68,6 +68,7 @@ $(READY): requirements.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install $(QUIET) --require-hashes -r requirements.txt \
 	  || { echo "The installation failed; the lines above say why. Mend it and run make again." >&2; exit 1; }
 	@$(PIP) install $(QUIET) --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m compileall -q widget_server integrations
 	@touch $@
 
 $(DEV): requirements-dev.txt $(READY)

@@ -36,6 +36,23 @@ from widget_server.web.site import Site
 
 KEY = "a test key that is long enough"
 
+SLOW = (
+    "faults",
+    "journeys",
+    "browser",
+    "mail/test_mail_served.py",
+    "integrations/test_twelve.py",
+    "cli",
+    "test_demo.py",
+)
+"""Processes that are killed and come back, real browsers: their files go first, so that no worker is left with one of
+them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = tuple(str(Path(__file__).parent / place) for place in SLOW)
+    items.sort(key=lambda item: not str(item.path).startswith(slow))
+
 
 class Clock:
     """A clock that stands still until it is told to go on."""
@@ -252,8 +269,8 @@ def free_socket() -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which is told to end instead of looking ten times a second: two such looks would be most of what
-    a short test takes. `tests/processes.py` runs the server as it ends by itself."""
+    """uvicorn's server, which is told to end instead of looking ten times a second: two such looks would be most of
+    what a short test takes. `tests/processes.py` runs the server as it ends by itself."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

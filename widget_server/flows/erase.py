@@ -34,8 +34,8 @@ ERASED = "erased: its signer's data is gone"
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What went: how many signatures (one, and those that repeat it), whether it still counts as a number, or else which
-    signature of the same organization counts from now on, how many waiting deliveries were cancelled, and which
+    """What went: how many signatures (one, and those that repeat it), whether it still counts as a number, or else
+    which signature of the same organization counts from now on, how many waiting deliveries were cancelled, and which
     destinations had been sent something about it."""
 
     id: str
