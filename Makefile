@@ -10,6 +10,8 @@ QUIET := -qq
 # `make test ARGS="tests/store -x"` narrows the run; WORKERS=0 runs everything in one process.
 ARGS    ?=
 WORKERS ?= 3
+# Tests make databases and browsers' profiles by the thousand: in memory, where the machine has it to spare.
+MEMORY := $(shell [ -z "$$TMPDIR" ] && [ -w /dev/shm ] && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 3000000 {print "TMPDIR=/dev/shm"}')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench lock browser clean
@@ -33,7 +35,7 @@ demo: $(READY)
 	@exec $(BIN)/undersigned demo $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
 
 test: $(DEV) browser
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=120 $(ARGS)
+	@$(MEMORY) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -o faulthandler_timeout=120 $(ARGS)
 
 # All four are run, so that one round shows everything that is wrong.
 check: $(DEV)

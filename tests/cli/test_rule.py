@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from tests.cli.test_serve import failing
+from tests.cli.test_letter_partner_signatures import Run, opened, run, value
 from tests.processes import Installation, installation
 from widget_server.store.db import Db
 from widget_server.store.tables import audit, signatures
+
+__all__ = ["opened", "run"]
 
 
 @pytest.fixture
@@ -20,33 +23,40 @@ def place(tmp_path: Path, database_url: str) -> Installation:
     return installation(tmp_path / "place", database_url)
 
 
-async def test_rules_are_added_listed_checked_and_removed(place: Installation, letter_folder: Path, db: Db) -> None:
-    await place.command("letter", "load", str(letter_folder))
-    assert await place.json("rule", "list") == []
-    added = await place.json("rule", "add", "*@SPAM.example", "jane*@x.example", "--reason", "a flood")
+async def audited(database_url: str) -> list[dict[str, Any]]:
+    db = Db(database_url)
+    await db.connect()
+    rows = await db.all(select(audit).where(audit.c.action.like("rule.%")).order_by(audit.c.seq))
+    await db.disconnect()
+    return rows
+
+
+def test_rules_are_added_listed_checked_and_removed(run: Run, opened: str, database_url: str) -> None:
+    assert value(run("rule", "list", "--json")) == []
+    added = value(run("rule", "add", "*@SPAM.example", "jane*@x.example", "--reason", "a flood", "--json"))
     assert [(rule["pattern"], rule["allow"], rule["letter"], rule["reason"]) for rule in added] == [
         ("spam.example", False, None, "a flood"),
         ("jane*@x.example", False, None, "a flood"),
     ]
-    (own,) = await place.json("rule", "add", "janet@x.example", "--letter", "letter", "--allow")
+    (own,) = value(run("rule", "add", "janet@x.example", "--letter", "letter", "--allow", "--json"))
     assert (own["letter"], own["allow"]) == ("letter", True)
-    again = await place.json("rule", "add", "spam.example")
+    again = value(run("rule", "add", "spam.example", "--json"))
     assert [rule["id"] for rule in again] == [added[0]["id"]], "the same rule is there once"
-    assert [rule["id"] for rule in await place.json("rule", "list", "--letter", "letter")] == [
+    assert [rule["id"] for rule in value(run("rule", "list", "--letter", "letter", "--json"))] == [
         *(rule["id"] for rule in added),
         own["id"],
     ]
-    listed = await place.command("rule", "list")
+    listed = run("rule", "list").stdout
     assert "jane*@x.example" in listed
     assert "letter letter" in listed
     for address, blocked in (("a@spam.example", True), ("janet@x.example", False), ("a@mailinator.com", True)):
-        assert (await place.json("rule", "check", "letter", address))["blocked"] is blocked
-    assert "not blocked" in await place.command("rule", "check", "letter", "zoe@example.org")
-    gone = await place.json("rule", "remove", *(str(rule["id"]) for rule in added), "--reason", "over")
+        assert value(run("rule", "check", "letter", address, "--json"))["blocked"] is blocked
+    assert "not blocked" in run("rule", "check", "letter", "zoe@example.org").stdout
+    gone = value(run("rule", "remove", *(str(rule["id"]) for rule in added), "--reason", "over", "--json"))
     assert [rule["id"] for rule in gone] == [rule["id"] for rule in added]
-    assert [rule["id"] for rule in await place.json("rule", "list")] == [own["id"]]
+    assert [rule["id"] for rule in value(run("rule", "list", "--json"))] == [own["id"]]
 
-    rows = await db.all(select(audit).where(audit.c.action.like("rule.%")).order_by(audit.c.seq))
+    rows = asyncio.run(audited(database_url))
     assert [(row["action"], row["subject"], row["reason"]) for row in rows] == [
         ("rule.add", str(added[0]["id"]), "a flood"),
         ("rule.add", str(added[1]["id"]), "a flood"),
@@ -58,17 +68,21 @@ async def test_rules_are_added_listed_checked_and_removed(place: Installation, l
     assert "jane" not in str(rows), "a pattern may be somebody's address"
 
 
-async def test_every_problem_is_said_and_nothing_changed(place: Installation, letter_folder: Path) -> None:
-    await place.command("letter", "load", str(letter_folder))
-    lines = await failing(place, "rule", "add", "good.example", "*", "spam", "a b@x.example")
+def test_every_problem_is_said_and_nothing_changed(run: Run, opened: str) -> None:
+    def failing(*words: str) -> list[str]:
+        result = run(*words, ok=False)
+        assert (result.exit_code, result.stdout) == (1, "")
+        return result.stderr.splitlines()
+
+    lines = failing("rule", "add", "good.example", "*", "spam", "a b@x.example")
     assert len(lines) == 3
     assert [line.partition(":")[0] for line in lines] == ["'*'", "'spam'", "'a b@x.example'"]
-    assert await place.json("rule", "list") == []
-    assert "nowhere" in (await failing(place, "rule", "add", "a.example", "--letter", "nowhere"))[0]
-    await place.command("rule", "add", "good.example")
-    assert await failing(place, "rule", "remove", "1", "77", "88") == ["there is no rule 77", "there is no rule 88"]
-    assert len(await place.json("rule", "list")) == 1
-    (line,) = await failing(place, "rule", "check", "letter", "nobody")
+    assert value(run("rule", "list", "--json")) == []
+    assert "nowhere" in failing("rule", "add", "a.example", "--letter", "nowhere")[0]
+    run("rule", "add", "good.example")
+    assert failing("rule", "remove", "1", "77", "88") == ["there is no rule 77", "there is no rule 88"]
+    assert len(value(run("rule", "list", "--json"))) == 1
+    (line,) = failing("rule", "check", "letter", "nobody")
     assert "nobody" in line
 
 
