@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256, sha384
 
 import brotli
@@ -80,8 +81,9 @@ class Packed:
     bodies: dict[str, bytes]
 
     @classmethod
+    @lru_cache(maxsize=16)
     def of(cls, content: bytes) -> Packed:
-        """Tens of milliseconds: not on the event loop."""
+        """Tens of milliseconds, the first time for each content: not on the event loop."""
         packed = brotli.compress(content, mode=brotli.MODE_TEXT, quality=11)
         return cls._with(content, packed)
 
