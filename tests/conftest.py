@@ -45,13 +45,13 @@ SLOW = (
     "cli",
     "test_demo.py",
 )
-"""Processes that are killed and come back, real browsers: their files go first, so that no worker is left with one of
-them at the end."""
+"""Processes that are killed and come back, which wait; real browsers, which work. Their files go first, so that no
+worker is left with one at the end, and by their names, which mixes the two."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = tuple(str(Path(__file__).parent / place) for place in SLOW)
-    items.sort(key=lambda item: not str(item.path).startswith(slow))
+    items.sort(key=lambda item: (False, item.path.name) if str(item.path).startswith(slow) else (True, ""))
 
 
 class Clock:
