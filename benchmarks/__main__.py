@@ -1,5 +1,5 @@
-"""`make bench`: every measurement, in one run on one machine. `python -m benchmarks twelve`: issue 5's scenario, which
-takes long and is no part of that."""
+"""`make bench`: every measurement, in one run on one machine. `python -m benchmarks twelve`: twelve destinations, most
+of them ill, which takes long and is no part of that."""
 
 from __future__ import annotations
 

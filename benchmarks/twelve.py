@@ -1,4 +1,4 @@
-"""Issue 5's scenario at full size: twelve destinations of twelve kinds, most of them ill, and 10,000 signatures.
+"""At full size: twelve destinations of twelve kinds, most of them ill, and 10,000 signatures.
 
 `python -m benchmarks twelve [NUMBER] [sqlite|postgresql]`; the same scenario, and the same judgement, as
 `tests/integrations/test_twelve.py`.

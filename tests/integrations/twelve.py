@@ -1,4 +1,4 @@
-"""A letter with twelve destinations of twelve kinds, most of them ill, and a crowd that signs it: issue 5's scenario.
+"""A letter with twelve destinations of twelve kinds, most of them ill, and a crowd that signs it.
 
 Real server processes take the signatures and begin to deliver; they are killed. Then a dispatcher goes on, on a clock
 that can be turned. What became of it is judged from facts: what each target has, and what the log says.
@@ -394,12 +394,18 @@ class Twelve:
         found += [f"{kind}: {one.id} was not told" for one in self.signers if not one.leaves and one.id not in sent]
         doubtful = await self.may_repeat(kind)
         repeats = sum(one["event_id"] in doubtful for one in rows) * self.kills
-        for told, wanted, what in (
-            (people, sum(not by_id[id_].is_organization for id_ in sent), "people"),
-            (organizations, sum(by_id[id_].is_organization for id_ in sent), "organizations"),
-        ):
-            if not wanted <= told <= wanted + repeats:
-                found.append(f"{kind}: told of {told} {what}, not of {wanted}, and {repeats} in doubt")
+        # Whoever left while their own message was under way is told of, and their delivery is cancelled all the same.
+        tries = await self.tries(kind)
+        crossed = {
+            one["signature_id"]
+            for one in rows
+            if one["status"] == "cancelled" and any(it["outcome"] == "delivered" for it in tries.get(one["id"], ()))
+        }
+        for told, organization, what in ((people, False, "people"), (organizations, True, "organizations")):
+            wanted = sum(by_id[id_].is_organization is organization for id_ in sent)
+            more = repeats + sum(by_id[id_].is_organization is organization for id_ in crossed)
+            if not wanted <= told <= wanted + more:
+                found.append(f"{kind}: told of {told} {what}, not of {wanted} to {wanted + more}")
         said = "\n".join(texts)
         found += [f"{kind}: an address was told" for _ in re.findall(r"signer\d+@", said)]
         hidden = {f"Number{one.number} " for one in self.signers if one.form("")["public"] == "false"}
