@@ -56,7 +56,8 @@ async def test_a_crowd_shares_one_question(
 async def test_another_server_notices(
     db: Db, seals: Seals, letter: Letter, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a command changes is known without anybody telling this server."""
+    """What a command changes is known without anybody telling this server, within the two seconds that are promised."""
+    assert module.FRESH_SECONDS < 2
     at = 100.0
     monkeypatch.setattr(module.time, "monotonic", lambda: at)
     other = Directory(db, seals)

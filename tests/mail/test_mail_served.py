@@ -83,7 +83,7 @@ async def test_with_a_mail_server_it_leaves_at_once(
     app = create_app(settings, mail_folder=tmp_path / "mail")
     async with served(app, bound) as url, httpx.AsyncClient(base_url=url) as client:
         await client.post("/v1/signatures", data=form(token))
-        (handed,) = await box.wait_for(1, seconds=3)
+        (handed,) = await box.wait_for(1)
         assert (handed.sender, handed.recipient) == ("letters@example.org", "odile@example.org")
         await client.post(link(handed.content))
         assert (await client.get("/v1/letters/letter")).json()["counts"]["total"] == 1
