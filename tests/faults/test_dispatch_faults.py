@@ -24,6 +24,7 @@ from tests.outbox.receiver import Answer, Receiver, receiving
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.refusals import Unavailable
+from widget_server.flows.fan_out import fan_out
 from widget_server.store.db import Db
 from widget_server.store.delivery_log import attempts_at, deliveries_of
 
@@ -67,6 +68,7 @@ async def test_names_that_nobody_resolves_for_a_while(
     assert {row.status for row in await deliveries_of(db, letter.id)} == {"delivered"}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("when", ["before fan-out", "before the results"])
 async def test_a_disk_that_is_full_for_a_while(
     db: Db,
@@ -78,9 +80,6 @@ async def test_a_disk_that_is_full_for_a_while(
     clock: Clock,
     when: str,
 ) -> None:
-    if db.engine != "sqlite":
-        pytest.skip("its limit is SQLite's")
-
     async def limit(pages: int | None) -> None:
         async with db.write() as writer:
             ((used,),) = await writer.raw("PRAGMA page_count")
@@ -96,8 +95,6 @@ async def test_a_disk_that_is_full_for_a_while(
 
     receiver.always = answer
     if when == "before the results":
-        from widget_server.flows.fan_out import fan_out
-
         await fan_out(db, dispatcher._kinds, clock())
     await limit(None)
     try:
