@@ -80,15 +80,16 @@ $(DEV): requirements-dev.txt $(READY)
 	@touch $@
 
 # The browsers of the browser tests: a Chromium that is here, else Playwright's own, else the system's package; Firefox
-# and WebKitGTK as the system has them. What cannot be had is named, and its tests are skipped.
+# and WebKitGTK as the system has them. And the languages of the examples for receivers of webhooks: Node.js and PHP.
+# What cannot be had is named, and its tests are skipped.
 browser: $(DEV)
 	@has() { for name in "$$@"; do command -v $$name >/dev/null 2>&1 && return 0; done; return 1; }; \
 	a_chromium() { [ -n "$$UNDERSIGNED_TEST_CHROMIUM" ] || has chromium chromium-browser google-chrome || \
 	  $(BIN)/python -c 'import pathlib, sys; from playwright.sync_api import sync_playwright; p = sync_playwright().start(); path = pathlib.Path(p.chromium.executable_path); p.stop(); sys.exit(not path.exists())'; }; \
 	a_firefox() { [ -n "$$UNDERSIGNED_TEST_FIREFOX" ] || has firefox-esr firefox; }; \
 	a_webkit() { has WebKitWebDriver && has Xvfb; }; \
-	a_chromium && a_firefox && a_webkit && exit 0; \
-	echo "Looking for browsers for the browser tests"; \
+	a_chromium && a_firefox && a_webkit && has node && has php && exit 0; \
+	echo "Looking for browsers, Node.js and PHP for the tests"; \
 	: >$(VENV)/browser.log; \
 	a_chromium || $(BIN)/python -m playwright install chromium >>$(VENV)/browser.log 2>&1; \
 	if [ "$$(id -u)" = 0 ]; then root=; elif sudo -n true 2>/dev/null; then root="sudo -n"; else root=none; fi; \
@@ -98,11 +99,14 @@ browser: $(DEV)
 	  a_chromium || get chromium fonts-dejavu; \
 	  a_firefox || get firefox-esr; \
 	  a_webkit || get webkit2gtk-driver xvfb; \
+	  has node || get nodejs; \
+	  has php || get php-cli; \
 	fi; \
 	missing=; a_chromium || missing="$$missing Chromium"; a_firefox || missing="$$missing Firefox"; a_webkit || missing="$$missing WebKitGTK"; \
+	has node || missing="$$missing Node.js"; has php || missing="$$missing PHP"; \
 	[ -z "$$missing" ] || { \
 	  echo "Not to be had:$$missing ($(VENV)/browser.log says why). Their tests will be skipped." >&2; \
-	  echo "Install them (Debian: chromium, firefox-esr, webkit2gtk-driver, xvfb) and run make test again to have them." >&2; }
+	  echo "Install them (Debian: chromium, firefox-esr, webkit2gtk-driver, xvfb, nodejs, php-cli) and run make test again to have them." >&2; }
 
 # Pins every dependency with its hashes, for every platform, without naming any index.
 # The newest versions: make lock ARGS=--upgrade
