@@ -10,8 +10,13 @@ QUIET := -qq
 # `make test ARGS="tests/store -x"` narrows the run; WORKERS=0 runs everything in one process.
 ARGS    ?=
 WORKERS ?= 3
-# Tests make databases and browsers' profiles by the thousand: in memory, where the machine has it to spare.
-MEMORY := $(shell [ -z "$$TMPDIR" ] && [ -w /dev/shm ] && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 3000000 {print "TMPDIR=/dev/shm"}')
+# Tests make databases and browsers' profiles by the thousand: in memory, where the machine has it to spare and lets what
+# lies there be run.
+MEMORY = $(shell \
+  if [ -z "$$TMPDIR" ] && [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'NR == 2 {print $$4}')" -gt 3000000 ]; then \
+    probe=$$(mktemp /dev/shm/XXXXXX) && echo : >$$probe && chmod +x $$probe && $$probe && echo TMPDIR=/dev/shm; \
+    rm -f $$probe; \
+  fi 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench lock browser clean
