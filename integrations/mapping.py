@@ -177,9 +177,9 @@ def _read_step(text: str) -> tuple[Step | None, str]:
     transform = _TRANSFORMS.get(found[1]) if found else None
     if found is None or transform is None:
         return None, f"there is no transform `{text}`; there are {', '.join(_TRANSFORMS)}, and const(text) as a field"
-    argument = _unquoted(found[2] or "")
-    sentence = transform.objection(argument, found[2] is not None)
-    return (None, f"`{found[1]}` {sentence}") if sentence else (Step(found[1], argument), "")
+    argument = None if found[2] is None else _unquoted(found[2])
+    sentence = transform.objection(argument)
+    return (None, f"`{found[1]}` {sentence}") if sentence else (Step(found[1], argument or ""), "")
 
 
 def _is_target(target: str, targets: Targets) -> bool:
@@ -202,27 +202,27 @@ def _unquoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Transform:
-    """`objection` takes the argument and whether there is one, and says what is wrong with it."""
+    """`objection` takes the argument, None where there is none, and says what is wrong with it."""
 
     apply: Callable[[str, str, str], str]
-    objection: Callable[[str, bool], str]
+    objection: Callable[[str | None], str]
 
 
-def _takes_nothing(argument: str, there: bool) -> str:  # noqa: ARG001
-    return "takes no argument" if there else ""
+def _takes_nothing(argument: str | None) -> str:
+    return "" if argument is None else "takes no argument"
 
 
-def _takes_a_length(argument: str, there: bool) -> str:  # noqa: ARG001
-    fits = argument.isascii() and argument.isdecimal() and 1 <= int(argument[:6]) <= 10_000
+def _takes_a_length(argument: str | None) -> str:
+    fits = argument is not None and argument.isascii() and argument.isdecimal() and 1 <= int(argument[:6]) <= 10_000
     return "" if fits else "takes a number from 1 to 10000, such as truncate(100)"
 
 
-def _takes_text(argument: str, there: bool) -> str:  # noqa: ARG001
-    return "" if there else 'takes what goes between, such as join(", ")'
+def _takes_text(argument: str | None) -> str:
+    return 'takes what goes between, such as join(", ")' if argument is None else ""
 
 
-def _may_take_a_language(argument: str, there: bool) -> str:
-    if not there:
+def _may_take_a_language(argument: str | None) -> str:
+    if argument is None:
         return ""
     try:
         Locale.parse(argument)

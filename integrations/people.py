@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from integrations.mapping import OPTION, Reading, Targets, read_map
 from widget_server.contract import (
     Client,
@@ -97,6 +99,7 @@ class People(Integration):
     def reading(self, options: Mapping[str, str]) -> Reading:
         return read_map(options.get(OPTION) or self.default_map, self.targets)
 
+    @override
     def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         return [*self.problems(url, options), *self.reading(options).problems]
 
@@ -112,6 +115,7 @@ class People(Integration):
         """Ends what we began: no mail to this address by us. That it is not there is success too (`NOBODY`)."""
         raise NotImplementedError
 
+    @override
     async def send(self, events: Sequence[Event], destination: Destination, tools: Tools) -> Response | Report:
         """One person a send. Kinds that take many at once override it, and ask `refused` first."""
         (event,) = events

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
 
 from widget_server.domain import block_rules
 from widget_server.domain.letters import Letter
@@ -66,6 +67,7 @@ def utc_now() -> datetime:
 class App(Starlette):
     """Starlette's, with one boundary for mistakes, and the sign route taken ahead of routing: it is the hot one."""
 
+    @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
@@ -80,6 +82,7 @@ class App(Starlette):
             response = await mistaken(Request(scope), error)
             await response(scope, receive, send)
 
+    @override
     def build_middleware_stack(self) -> ASGIApp:
         """Without Starlette's own outermost layer: it answers mistakes first, then has their messages logged."""
         return ExceptionMiddleware(self.router, handlers=self.exception_handlers)

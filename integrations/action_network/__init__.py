@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from integrations.mapping import Targets, map_option
 from integrations.people import (
     MANY_BYTES,
@@ -78,19 +80,23 @@ class ActionNetwork(People):
         map_option(_DEFAULT),
     )
 
-    def address(self, options: Mapping[str, str]) -> str:  # noqa: ARG002
+    @override
+    def address(self, options: Mapping[str, str]) -> str:
         return ADDRESS
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:
         """Four calls a second (actionnetwork.org/docs, "Rate limiting")."""
         return Limits(pace_seconds=0.25, in_flight=1, hosts=_HOSTS)
 
-    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:  # noqa: ARG002
+    @override
+    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found, petition = header_problems(options, "key"), options.get("petition")
         if petition and not _ID.fullmatch(petition):
             found.append(Problem("petition", "an id such as d91b4b2e-ae0e-4cd3-9ed7-d0ec501b0bc3"))
         return found
 
+    @override
     async def add(self, person: Person, destination: Destination, tools: Tools) -> Response:
         """One call makes or finds the person and makes or replaces their one signature of this petition."""
         path = f"/api/v2/petitions/{destination.options['petition']}/signatures"
@@ -100,7 +106,8 @@ class ActionNetwork(People):
             raise NotAuthorized("blind_post", "the key is not known there", **facts_of(response))
         return response
 
-    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:  # noqa: ARG002
+    @override
+    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:
         """As its tutorial "Unsubscribe people" does: find the person, change the status of the address."""
         api = _api(destination, tools)
         wanted = quote(f"email_address eq '{email.replace(chr(39), chr(39) * 2)}'")
@@ -117,6 +124,7 @@ class ActionNetwork(People):
                 return response
         return NOBODY
 
+    @override
     async def probe(self, destination: Destination, tools: Tools) -> Sequence[Problem]:
         api, options = _api(destination, tools), destination.options
         entry = an_object(await api.ask("GET", "/api/v2", read_bytes=MANY_BYTES))

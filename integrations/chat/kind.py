@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from integrations.chat.gathering import gather
 from integrations.chat.texts import LOCALES
 from widget_server.contract import (
@@ -61,6 +63,7 @@ class Chat(Integration):
     further_options: ClassVar[Sequence[Option]] = ()
     options: ClassVar[Sequence[Option]] = ()
 
+    @override
     def __init_subclass__(cls) -> None:
         gathers = Option(
             "digest_seconds",
@@ -70,9 +73,11 @@ class Chat(Integration):
         )
         cls.options = (gathers, LOCALE, *cls.further_options)
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002  the target's own, whatever the options
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:  # the target's own, whatever the options
         return Limits(batch=BATCH, pace_seconds=self.pace_seconds, in_flight=1, hosts=self.hosts)
 
+    @override
     def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found = []
         if not self.looks_right(url):
@@ -91,12 +96,14 @@ class Chat(Integration):
         host = urlsplit(url).hostname or ""
         return any(host == one or (one.startswith(".") and host.endswith(one)) for one in self.hosts or ())
 
+    @override
     def plan(
         self, events: Sequence[Event], *, options: Mapping[str, str], quiet_seconds: float, now: datetime
     ) -> Sequence[Sequence[Event]]:
         wait = self._digest_seconds(options)
         return gather(events, digest_seconds=wait or 0.0, quiet_seconds=quiet_seconds, now=now)
 
+    @override
     async def send(self, events: Sequence[Event], destination: Destination, tools: Tools) -> Response:
         content = as_json(self.message(events, destination))
         response = await self.post(tools.client, destination, content)

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from typing_extensions import override
+
 from integrations.civicrm.api4 import Api4, Call
 from integrations.mapping import Targets, map_option
 from integrations.people import NOBODY, People, Person, facts_of, header_problems
@@ -60,11 +62,13 @@ class CiviCRM(People):
         map_option(_DEFAULT),
     )
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:
         """Somebody's own web host: one request at a time, two a second; a person takes up to five."""
         return Limits(pace_seconds=0.5, in_flight=1)
 
-    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:  # noqa: ARG002
+    @override
+    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         petition, group = options.get("petition"), options.get("group")
         found = header_problems(options, "api_key", "site_key")
         if petition and not (petition.isascii() and petition.isdecimal()):
@@ -73,6 +77,7 @@ class CiviCRM(People):
             found.append(Problem("group", "the group's name: letters, digits, hyphens and underscores"))
         return found
 
+    @override
     async def add(self, person: Person, destination: Destination, tools: Tools) -> Response:
         api, options = Api4.of(destination, tools, person.event), destination.options
         (known, _) = await api.get("Contact", ["id", *_OPTED_OUT], _by_email(person.email), 1)
@@ -98,6 +103,7 @@ class CiviCRM(People):
                 _, response = await api.do("Activity", "create", {"values": _activity(person, options, id_)}, once=True)
         return response
 
+    @override
     async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:
         """Out of the group, and no bulk mail to any contact with this address."""
         api = Api4.of(destination, tools, event)
@@ -114,6 +120,7 @@ class CiviCRM(People):
         _, response = await api.several(calls)
         return response
 
+    @override
     async def probe(self, destination: Destination, tools: Tools) -> Sequence[Problem]:
         api, options = Api4.of(destination, tools), destination.options
         found = []

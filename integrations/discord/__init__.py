@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from typing_extensions import override
+
 from integrations.chat.escaping import MARKDOWN
 from integrations.chat.kind import Chat, read_json, wait_asked_for
 from integrations.chat.told import tell
@@ -52,6 +54,7 @@ class Discord(Chat):
         Option("thread_id", "the number of a thread to post into; a forum channel needs one", form="number"),
     )
 
+    @override
     def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found = [*super().check(url, options)]
         thread = options.get("thread_id")
@@ -59,9 +62,11 @@ class Discord(Chat):
             found.append(Problem("thread_id", "the digits at the end of the thread's link"))
         return found
 
+    @override
     def looks_right(self, url: str) -> bool:
         return not self.is_at_home(url) or _PATH.search(urlsplit(url).path) is not None
 
+    @override
     async def probe(self, destination: Destination, tools: Tools) -> Sequence[Problem]:
         """Discord shows a webhook to whoever has its address ("Get Webhook with Token")."""
         answer = await tools.client.request("GET", _asked(destination.url, {}))
@@ -70,12 +75,14 @@ class Discord(Chat):
         self.judged(answer, tools.now())
         return ()
 
+    @override
     async def post(self, client: Client, destination: Destination, content: bytes) -> Response:
         """With `wait`: without it, a message that could not be saved is answered like one that was."""
         thread = destination.options.get("thread_id")
         url = _asked(destination.url, {"wait": "true", **({"thread_id": thread} if thread else {})})
         return await client.post(url, content=content, headers={"content-type": "application/json"})
 
+    @override
     def message(self, events: Sequence[Event], destination: Destination) -> Mapping[str, Any]:
         told = tell(events, destination.locale, room=_ROOM, measure=lambda line: len(MARKDOWN(line)))
         embed: dict[str, Any] = {
@@ -91,6 +98,7 @@ class Discord(Chat):
             "allowed_mentions": {"parse": []},
         }
 
+    @override
     def judged(self, response: Response, now: datetime) -> Response:
         """Whoever goes on after 401, 403 and 429 is banned by address: all three halt the destination. Its 404 is
         10015, Unknown Webhook, or a channel that is no more."""

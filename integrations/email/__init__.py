@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from email_validator import EmailNotValidError, validate_email
+from typing_extensions import override
 
 from integrations.chat.kind import BATCH, EVENTS, LOCALE
 from integrations.chat.texts import LOCALES, say
@@ -53,10 +54,12 @@ class Email(Integration):
         LOCALE,
     )
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002  the same in either mode
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:  # the same in either mode
         return Limits(batch=BATCH, pace_seconds=_PACE_SECONDS, in_flight=1)
 
-    def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:  # noqa: ARG002  it has none
+    @override
+    def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:  # it has none
         found = []
         recipients = _recipients(options)
         wrong = [one for one in recipients if not _is_address(one)]
@@ -72,6 +75,7 @@ class Email(Integration):
             found.append(Problem("timezone", "a name of the time zone database, such as America/Toronto"))
         return found
 
+    @override
     def plan(
         self, events: Sequence[Event], *, options: Mapping[str, str], quiet_seconds: float, now: datetime
     ) -> Sequence[Sequence[Event]]:
@@ -79,6 +83,7 @@ class Email(Integration):
             return daily(events, hour=_hour(options) or 0, zone=ZoneInfo(_zone(options)), now=now)
         return at_once(events, quiet_seconds=quiet_seconds, now=now)
 
+    @override
     async def send(self, events: Sequence[Event], destination: Destination, tools: Tools) -> Response:
         locale = destination.locale if destination.locale in LOCALES else LOCALES[0]
         told = tell(events, locale, room=_ROOM, names=NAMES_SHOWN)

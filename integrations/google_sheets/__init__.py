@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from integrations.google_sheets.account import Account, BadKeyFile
 from integrations.google_sheets.sheet import Sheet
 from integrations.mapping import OPTION, Reading, Targets, map_option, read_map
@@ -83,13 +85,16 @@ class GoogleSheets(Integration):
         map_option(_DEFAULT),
     )
 
-    def address(self, options: Mapping[str, str]) -> str:  # noqa: ARG002
+    @override
+    def address(self, options: Mapping[str, str]) -> str:
         return ADDRESS
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:
         """60 writes and 60 reads a minute for one account; never two appends at once, which may interleave."""
         return Limits(batch=BATCH, pace_seconds=2.0, in_flight=1, hosts=_HOSTS)
 
+    @override
     def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found = list(_map(options).problems)
         if options.get("credentials"):
@@ -98,16 +103,18 @@ class GoogleSheets(Integration):
             found.append(Problem("spreadsheet", "only the id, without the address round it"))
         return found
 
+    @override
     def plan(
         self,
         events: Sequence[Event],
         *,
-        options: Mapping[str, str],  # noqa: ARG002
-        quiet_seconds: float,  # noqa: ARG002
-        now: datetime,  # noqa: ARG002
+        options: Mapping[str, str],
+        quiet_seconds: float,
+        now: datetime,
     ) -> Sequence[Sequence[Event]]:
         return runs(events, BATCH)
 
+    @override
     async def probe(self, destination: Destination, tools: Tools) -> Sequence[Problem]:
         sheet = Sheet(destination, tools)
         try:
@@ -123,6 +130,7 @@ class GoogleSheets(Integration):
         missing = [name for name in self._columns(destination) if name not in headings]
         return found + [Problem("map", f"the sheet has no column with the heading `{name}`") for name in missing]
 
+    @override
     async def send(self, events: Sequence[Event], destination: Destination, tools: Tools) -> Response:
         """What came last of each signature, into the row that it has or else into a new one."""
         if is_trial(events[0]):

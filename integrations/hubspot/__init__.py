@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from integrations.hubspot.answers import judged, upserted
 from integrations.mapping import Targets, map_option
 from integrations.people import (
@@ -77,14 +79,17 @@ class HubSpot(People):
         map_option(_DEFAULT),
     )
 
-    def address(self, options: Mapping[str, str]) -> str:  # noqa: ARG002
+    @override
+    def address(self, options: Mapping[str, str]) -> str:
         return ADDRESS
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:
         """100 requests in 10 s for the smallest accounts; others call there too."""
         return Limits(batch=BATCH, pace_seconds=1.0, in_flight=1, hosts=_HOSTS)
 
-    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:  # noqa: ARG002
+    @override
+    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found = header_problems(options, "token")
         name, subscription = options.get("opt_in_property"), options.get("subscription")
         if name and not _NAME.fullmatch(name):
@@ -93,16 +98,18 @@ class HubSpot(People):
             found.append(Problem("subscription", "the id of a subscription type, a number"))
         return found
 
+    @override
     def plan(
         self,
         events: Sequence[Event],
         *,
-        options: Mapping[str, str],  # noqa: ARG002
-        quiet_seconds: float,  # noqa: ARG002
-        now: datetime,  # noqa: ARG002
+        options: Mapping[str, str],
+        quiet_seconds: float,
+        now: datetime,
     ) -> Sequence[Sequence[Event]]:
         return runs(events, BATCH)
 
+    @override
     async def send(self, events: Sequence[Event], destination: Destination, tools: Tools) -> Response | Report:
         if len(events) == 1 and (events[0].ended or is_trial(events[0])):
             return await super().send(events, destination, tools)
@@ -133,7 +140,8 @@ class HubSpot(People):
             "properties": properties,
         }
 
-    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:  # noqa: ARG002
+    @override
+    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:
         """The opt-in property goes first: the end of a subscription may be there already."""
         api, options = _api(destination, tools), destination.options
         if name := options.get("opt_in_property"):
@@ -152,6 +160,7 @@ class HubSpot(People):
         an_object(judged(ended, api.now()))
         return ended
 
+    @override
     async def probe(self, destination: Destination, tools: Tools) -> Sequence[Problem]:
         api, options = _api(destination, tools), destination.options
         first = await api.call("GET", f"{_CONTACTS}?limit=1&properties=email")

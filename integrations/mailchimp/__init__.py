@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from integrations.mapping import Targets, map_option
 from integrations.people import (
     MANY_BYTES,
@@ -63,15 +65,18 @@ class Mailchimp(People):
         map_option(_DEFAULT),
     )
 
+    @override
     def address(self, options: Mapping[str, str]) -> str:
         found = _KEY.fullmatch(options.get("key", "").strip())
         return f"https://{found[1]}.api.mailchimp.com" if found else ""
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:
         """Ten connections at once, for the account as a whole; some are left to others."""
         return Limits(pace_seconds=0.1, in_flight=1, hosts=frozenset({".api.mailchimp.com"}))
 
-    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:  # noqa: ARG002
+    @override
+    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found = []
         if options.get("key") and not _KEY.fullmatch(options["key"].strip()):
             found.append(Problem("key", "an API key ends with a hyphen and the data centre, such as -us21"))
@@ -79,6 +84,7 @@ class Mailchimp(People):
             found.append(Problem("list", "an audience id, such as a1b2c3d4e5"))
         return found
 
+    @override
     async def add(self, person: Person, destination: Destination, tools: Tools) -> Response:
         api, path = _api(destination, tools), _member(destination, person.email)
         response = await api.call(
@@ -92,7 +98,8 @@ class Mailchimp(People):
             return _judged(api, await api.call("POST", f"{path}/tags", body))
         return response
 
-    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:  # noqa: ARG002
+    @override
+    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:
         api = _api(destination, tools)
         response = await api.call("PATCH", _member(destination, email), {"status": "unsubscribed"})
         if response.status_code == 404 or _title(response) in _CHOSEN:
@@ -100,6 +107,7 @@ class Mailchimp(People):
         an_object(_judged(api, response))
         return response
 
+    @override
     async def probe(self, destination: Destination, tools: Tools) -> Sequence[Problem]:
         api, options = _api(destination, tools), destination.options
         found = await api.call("GET", f"/3.0/lists/{options['list']}?fields=id")

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from integrations.chat.escaping import MARKDOWN
 from integrations.chat.kind import Chat, read_json, wait_asked_for
 from integrations.chat.posts import one_text
@@ -35,13 +37,16 @@ class Mattermost(Chat):
     pace_seconds: ClassVar[float] = 1.2
     address_looks: ClassVar[str] = "https://chat.example.org/hooks/KEY"
 
+    @override
     def looks_right(self, url: str) -> bool:
         before, hooks, key = urlsplit(url).path.rpartition("/hooks/")
         return bool(hooks) and key.isalnum() and not before.endswith("/hooks")
 
+    @override
     def message(self, events: Sequence[Event], destination: Destination) -> Mapping[str, Any]:
         return {"text": one_text(events, destination.locale, escaping=MARKDOWN, bold="**")}
 
+    @override
     def judged(self, response: Response, now: datetime) -> Response:
         """Mattermost answers errors as JSON with an id."""
         status, said = response.status_code, str(read_json(response).get("id") or "")

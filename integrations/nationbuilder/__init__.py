@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from integrations.mapping import Targets, map_option
 from integrations.nationbuilder.tokens import Tokens
 from integrations.people import MANY_BYTES, NOBODY, People, Person, an_object, facts_of, mismatch, parsed
@@ -63,14 +65,17 @@ class NationBuilder(People):
         map_option(_DEFAULT),
     )
 
+    @override
     def address(self, options: Mapping[str, str]) -> str:
         return f"https://{options.get('nation', '')}.nationbuilder.com"
 
-    def limits(self, options: Mapping[str, str]) -> Limits:  # noqa: ARG002
+    @override
+    def limits(self, options: Mapping[str, str]) -> Limits:
         """250 requests in 10 s for each token; a person takes up to four."""
         return Limits(pace_seconds=0.2, in_flight=1, hosts=frozenset({".nationbuilder.com"}))
 
-    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:  # noqa: ARG002
+    @override
+    def problems(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         nation, petition = options.get("nation"), options.get("petition")
         found = []
         if nation and not _NATION.fullmatch(nation):
@@ -79,6 +84,7 @@ class NationBuilder(People):
             found.append(Problem("petition", "the petition's id, a number"))
         return found
 
+    @override
     async def add(self, person: Person, destination: Destination, tools: Tools) -> Response:
         nation = Nation(destination, tools)
         event, id_ = person.event, person.event.note
@@ -99,7 +105,8 @@ class NationBuilder(People):
             id_, petition, person.values.get("comment"), private=event.data.get("public") is False
         )
 
-    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:  # noqa: ARG002
+    @override
+    async def take_out(self, email: str, event: Event, destination: Destination, tools: Tools) -> Response:
         """No more e-mail: the opt-in of the person goes. Neither they nor their signature are deleted."""
         nation = Nation(destination, tools)
         id_ = await nation.signup(email)
@@ -110,6 +117,7 @@ class NationBuilder(People):
         an_object(response, "data")
         return response
 
+    @override
     async def probe(self, destination: Destination, tools: Tools) -> Sequence[Problem]:
         nation, options = Nation(destination, tools), destination.options
         found = []

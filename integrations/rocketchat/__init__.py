@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from integrations.chat.escaping import LOOKALIKES
 from integrations.chat.kind import Chat, read_json, wait_asked_for
 from integrations.chat.posts import one_text
@@ -32,12 +34,15 @@ class RocketChat(Chat):
     """Unless its administrator says otherwise, a server takes ten requests to a webhook in a minute."""
     address_looks: ClassVar[str] = "https://chat.example.org/hooks/ID/TOKEN"
 
+    @override
     def looks_right(self, url: str) -> bool:
         return _PATH.search(urlsplit(url).path) is not None
 
+    @override
     def message(self, events: Sequence[Event], destination: Destination) -> Mapping[str, Any]:
         return {"text": one_text(events, destination.locale, escaping=LOOKALIKES, bold="*")}
 
+    @override
     def judged(self, response: Response, now: datetime) -> Response:
         """Rocket.Chat says in its body whether it succeeded."""
         status, body = response.status_code, read_json(response)

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from integrations.chat.kind import Chat, read_json
 from integrations.slack.messages import VARIABLES, message, variables
 from widget_server.contract import Destination, Event, NotAuthorized, Option, Permanent, Problem, Response, judge
@@ -46,6 +48,7 @@ class Slack(Chat):
         ),
     )
 
+    @override
     def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found = [*super().check(url, options)]
         asked = _wanted(options)
@@ -54,14 +57,17 @@ class Slack(Chat):
             found.append(Problem("variables", f"names with commas between them, of {', '.join(VARIABLES)}"))
         return found
 
+    @override
     def looks_right(self, url: str) -> bool:
         return not self.is_at_home(url) or urlsplit(url).path.startswith(("/services/", *_WORKFLOWS))
 
+    @override
     def message(self, events: Sequence[Event], destination: Destination) -> Mapping[str, Any]:
         if is_workflow(destination.url):
             return variables(events, destination.locale, _wanted(destination.options))
         return message(events, destination.locale)
 
+    @override
     def judged(self, response: Response, now: datetime) -> Response:
         """Slack answers errors with a word: in plain text, a workflow's in JSON."""
         status = response.status_code

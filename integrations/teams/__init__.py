@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from typing_extensions import override
+
 from integrations.chat.escaping import MARKDOWN
 from integrations.chat.kind import Chat, read_json
 from integrations.chat.told import Told, tell
@@ -34,10 +36,12 @@ class Teams(Chat):
     hosts: ClassVar[frozenset[str] | None] = frozenset({".logic.azure.com", ".environment.api.powerplatform.com"})
     address_looks: ClassVar[str] = "https://….logic.azure.com/workflows/…?…&sig=…, whole: a workflow's address is long"
 
+    @override
     def looks_right(self, url: str) -> bool:
         parts = urlsplit(url)
         return not self.is_at_home(url) or ("/workflows/" in parts.path and "sig" in parse_qs(parts.query))
 
+    @override
     def message(self, events: Sequence[Event], destination: Destination) -> Mapping[str, Any]:
         told = tell(events, destination.locale, room=_ROOM, measure=lambda line: len(MARKDOWN(line).encode()))
         return {
@@ -51,6 +55,7 @@ class Teams(Chat):
             ],
         }
 
+    @override
     def judged(self, response: Response, now: datetime) -> Response:
         """A connector answers 200 where Teams refused, and says in its body what Teams said; a workflow that was
         switched off answers 400, which is no fault of the message."""

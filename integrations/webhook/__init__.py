@@ -11,6 +11,8 @@ from math import isfinite
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from integrations.webhook.bodies import FORMS, FULL, THIN, body
 from integrations.webhook.signing import SCHEMES, V1, public_key, signed_headers
 from widget_server.contract import (
@@ -79,12 +81,15 @@ class Webhook(Integration):
     signed: ClassVar[bool] = True
     tests: ClassVar[bool] = True
 
+    @override
     def carries_contact(self, options: Mapping[str, str]) -> bool:
         return options.get("body", FULL) != THIN
 
+    @override
     def limits(self, options: Mapping[str, str]) -> Limits:
         return Limits(pace_seconds=_number(options.get("pace", "0")), in_flight=10)
 
+    @override
     def check(self, url: str, options: Mapping[str, str]) -> Sequence[Problem]:
         found = []
         if _TRIED_BY_HAND in urlsplit(url).path:
@@ -99,11 +104,13 @@ class Webhook(Integration):
             found.append(Problem("pace", f"a number of seconds from 0 to {_LONGEST_PACE_SECONDS:g}"))
         return found + _header_problems(options.get("header_name"), options.get("header_value"))
 
+    @override
     def public_keys(self, destination: Destination) -> Sequence[str]:
         if _scheme(destination) == V1:
             return ()
         return [public_key(secret) for secret in destination.secrets]
 
+    @override
     async def send(self, events: Sequence[Event], destination: Destination, tools: Tools) -> Response:
         (event,) = events
         options = destination.options

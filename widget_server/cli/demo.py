@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 import uvicorn
 from starlette.types import ASGIApp
+from typing_extensions import override
 
 from widget_server.app import create_app
 from widget_server.cli.desk import command
@@ -78,9 +79,11 @@ class _Server(uvicorn.Server):
         self.listening = asyncio.Event()
 
     @contextmanager
+    @override
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    @override
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()

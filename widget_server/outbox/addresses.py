@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+from typing_extensions import override
 
 from widget_server.domain.addresses import Network, may_dial
 
@@ -73,11 +74,12 @@ class JudgingResolver(AbstractResolver):
         self._allowed = allowed
         self._only_inside = only_inside
 
+    @override
     async def resolve(
         self,
         host: str,
         port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002
+        family: socket.AddressFamily = socket.AF_UNSPEC,
     ) -> list[ResolveResult]:
         try:
             addresses = await self._names.resolve(host, port)
@@ -99,5 +101,6 @@ class JudgingResolver(AbstractResolver):
             for address in addresses
         ]
 
+    @override
     async def close(self) -> None:
         """The look-ups belong to `Egress`."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 
 import structlog
+from typing_extensions import override
 
 from widget_server.contract import Integration
 
@@ -40,11 +41,14 @@ class Registry(Mapping[str, Integration]):
                     log.error("integration.not_loaded", name=entry.name, error="it is no Integration")
         return self._kinds
 
+    @override
     def __getitem__(self, kind: str) -> Integration:
         return self._loaded()[kind]
 
+    @override
     def __iter__(self) -> Iterator[str]:
         return iter(self._loaded())
 
+    @override
     def __len__(self) -> int:
         return len(self._loaded())

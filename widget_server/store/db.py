@@ -19,6 +19,7 @@ import asyncpg
 from databases import Database
 from databases.core import Connection
 from sqlalchemy.sql import ClauseElement
+from typing_extensions import override
 
 from widget_server.domain.refusals import Unavailable
 from widget_server.store.plans import Ask, Do, Engine, Plan, T, carry_out, instant, numbered
@@ -72,6 +73,7 @@ class _SQLite(sqlite3.Connection):
         ):
             super().execute(f"PRAGMA {pragma}")
 
+    @override
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
         return super().execute("BEGIN IMMEDIATE" if sql == "BEGIN" else sql, *args)
 
@@ -292,12 +294,15 @@ class _InThread(Writer):
         super().__init__(connection, engine)
         self._held = held
 
+    @override
     async def raw(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._held.execute(sql, values).fetchall()
 
+    @override
     async def raw_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         self._held.executemany(sql, rows)
 
+    @override
     async def _answer(self, step: Do | Ask) -> Any:
         cursor = self._held.execute(step.sql, step.values)
         return cursor.fetchall() if isinstance(step, Ask) else cursor.rowcount
