@@ -68,11 +68,13 @@ def main() -> None:
             "UNDERSIGNED_PUBLIC_URL": f"http://127.0.0.1:{port}",
         }  # fmt: skip
         seen: dict[str, list[dict[str, float]]] = {"without": [], "with": []}
-        with server([undersigned, "serve", "--port", str(port), "--no-dispatch"], port, environment, "/healthz"):  # noqa: SIM117
-            with partner(snippet_of(undersigned, environment, "ask-here")) as address:
-                for _ in range(RUNS):
-                    for name, runs in seen.items():
-                        runs.append(measured(npx, f"{address}/{name}"))
+        with (
+            server([undersigned, "serve", "--port", str(port), "--no-dispatch"], port, environment, "/healthz"),
+            partner(snippet_of(undersigned, environment, "ask-here")) as address,
+        ):
+            for _ in range(RUNS):
+                for name, runs in seen.items():
+                    runs.append(measured(npx, f"{address}/{name}"))
     for name in (*CATEGORIES, *METRICS.values()):
         before, after = (statistics.median(run[name] for run in runs) for runs in seen.values())
         spread = f"{min(run[name] for run in seen['with']):.2f}–{max(run[name] for run in seen['with']):.2f}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -220,7 +221,7 @@ async def test_a_flood_never_comes_faster_than_the_pace_and_all_of_it_is_told(
         await dispatcher.drain()
         sent_at += [clock.now] * (len(room.shown) - before)
         clock.advance(house.pace / 2)
-    assert all((later - earlier).total_seconds() >= house.pace for earlier, later in zip(sent_at, sent_at[1:]))  # noqa: B905, RUF007
+    assert all((later - earlier).total_seconds() >= house.pace for earlier, later in pairwise(sent_at))
     for _ in range(12):
         clock.advance(house.digest + house.pace)
         await dispatcher.drain()

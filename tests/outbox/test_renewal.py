@@ -37,7 +37,7 @@ class Tokens(Integration):
 
     async def renewed(self, kept: Kept) -> Kept:
         token = kept.get("refresh", "refresh 0")
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # somebody else may come in between, as on a network
         if token != self.valid:
             self.reused += 1
             raise Temporary("token_reused")

@@ -24,7 +24,7 @@ from widget_server.store.tables import audit, events, signatures
 async def until(fact: Callable[[], Awaitable[object]]) -> None:
     async with asyncio.timeout(60):
         while not await fact():
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # a row of another task's: there is nothing else to wait for
 
 
 @pytest.fixture

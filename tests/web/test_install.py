@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
@@ -285,8 +286,6 @@ async def test_made_up_origins_are_few_and_never_push_out_the_partners_own(
 async def test_what_was_seen_is_written_by_itself_and_at_the_end(
     db: Db, letter: Letter, partner: Partner, clock: Clock
 ) -> None:
-    import asyncio
-
     sightings = Sightings(db, None, clock)
     task = asyncio.create_task(sightings.run())
     sightings.saw(partner, "https://maple.example")
