@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from widget_server.__main__ import app
 from widget_server.domain.letters import Fields, Identity, LetterSettings, Resource, Statement
 from widget_server.settings import PREFIX, Settings
 
@@ -40,7 +41,6 @@ def test_every_relative_link_leads_somewhere(document: Path) -> None:
 
 
 def _commands() -> dict[str, set[str]]:
-    from widget_server.__main__ import app
 
     root = get_command(app)
     found = {}

@@ -18,6 +18,7 @@ from tests.web.test_sign import rows
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.snippet import snippet
+from widget_server.domain.tokens import Attribution, seal_attribution
 from widget_server.store.db import Db
 
 __all__ = ["serve"]
@@ -207,6 +208,5 @@ async def test_the_page_gets_its_turns_while_it_works(
 
 
 def _token(live: Live, letter: Letter) -> str:
-    from widget_server.domain.tokens import Attribution, seal_attribution
 
     return seal_attribution(live.site.seals, Attribution(letter.slug, "house", 1))

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from sqlalchemy import select
 
 from tests.browser.conftest import Host
 from tests.conftest import Clock, Live
@@ -15,6 +16,7 @@ from widget_server.domain.partners import Partner
 from widget_server.domain.snippet import height, snippet
 from widget_server.flows.partners import add_partner, revoke_partner, token_of
 from widget_server.store.db import Db
+from widget_server.store.tables import signatures
 
 pytestmark = pytest.mark.browser
 
@@ -105,9 +107,6 @@ async def test_two_partners_on_one_page_are_each_credited(
         await widget.get_by_role("button", name=SIGN).click()
         await expect(widget.get_by_role("heading", name="Thank you")).to_be_focused()
     assert not [one for one in asked if "/v1/widget/" in one]
-    from sqlalchemy import select
-
-    from widget_server.store.tables import signatures
 
     rows = await db.all(select(signatures.c.partner_id).order_by(signatures.c.seq))
     assert [row["partner_id"] for row in rows] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from base64 import b64encode
@@ -30,7 +31,6 @@ def show(live: Live, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunn
 
 async def invoked(runner: CliRunner, *arguments: str) -> str:
     """What a command prints; it has an event loop of its own, so it runs in a thread."""
-    import asyncio
 
     result = await asyncio.to_thread(runner.invoke, app, list(arguments))
     assert result.exit_code == 0, (result.stderr, result.exception)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from integrations.action_network import ActionNetwork
+from integrations.mapping import FIELDS, TRANSFORMS
 from integrations.nationbuilder import NationBuilder
 from tests.integrations.samples import LISTED, Keeper, destination, event, tools
 from tests.integrations.targets.base import Asked, Target, running
@@ -132,7 +133,6 @@ def test_the_page_of_a_kind_shows_its_map(kind: str) -> None:
 
 
 def test_the_page_about_maps_names_every_field_and_transform() -> None:
-    from integrations.mapping import FIELDS, TRANSFORMS
 
     page = (ROOT / "integrations/README.md").read_text("utf-8")
     for name in FIELDS:

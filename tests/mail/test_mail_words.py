@@ -15,7 +15,7 @@ from tests.conftest import Clock
 from tests.mail.conftest import ODILE, PUBLIC_URL, SENDER, Log, SignPending
 from tests.mail.postbox import Handed, Postbox
 from widget_server.domain.letters import Letter
-from widget_server.domain.links import open_link
+from widget_server.domain.links import AFTER_CLOSING, HOLDS, open_link
 from widget_server.domain.partners import Partner
 from widget_server.domain.tokens import Seals
 from widget_server.flows.ask_again import ask_for_link, ask_for_page
@@ -362,6 +362,5 @@ async def test_an_address_of_another_script_goes_by_idna(
 
 
 def test_until_is_never_after_the_link() -> None:
-    from widget_server.domain.links import AFTER_CLOSING, HOLDS
 
     assert (timedelta(days=14), timedelta(hours=72)) == (HOLDS, AFTER_CLOSING)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -120,7 +121,6 @@ async def test_a_certificate_that_nobody_vouches_for_is_a_tls_error(tmp_path: Pa
 
 
 async def test_a_dead_resolver_is_a_dns_error_and_blocks_no_other_name(receiver: Receiver) -> None:
-    import threading
 
     release = threading.Event()
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from tests.conftest import Clock
 from tests.outbox.conftest import AddDestination, Sign
 from tests.outbox.receiver import Answer, Receiver
+from widget_server.domain.consents import Consents
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.domain.vault import Vault
@@ -172,7 +173,6 @@ async def test_nobody_who_was_not_sent_the_address_ever_gets_it(
 async def test_consent_given_later_is_told_with_the_address(
     place: Place, add_destination: AddDestination, sign: Sign, partner: Partner
 ) -> None:
-    from widget_server.domain.consents import Consents
 
     await add_destination(place.receiver.url)
     id_ = await sign(email=ADDRESS, locale="fr")

@@ -5,6 +5,7 @@ Over real HTTP, on both engines; after each attempt the tables and everything th
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -273,7 +274,6 @@ async def test_a_name_of_a_megabyte(client: httpx.AsyncClient, db: Db, person: d
 
 async def test_a_body_that_lies_about_its_length(live: Live, db: Db, person: dict[str, Any]) -> None:
     """Straight over the wire: what no client library would send."""
-    import asyncio
 
     async def sent(head: str, body: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(live.url.rpartition(":")[2]))

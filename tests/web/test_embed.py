@@ -10,12 +10,15 @@ from hashlib import sha256
 import brotli
 import httpx
 import pytest
+from sqlalchemy import update
 
 from tests.conftest import Clock, Live
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
 from widget_server.flows.letter_status import Verb, change_letter_status
 from widget_server.flows.partners import revoke_partner, set_partner
+from widget_server.store.revisions import bump_directory
+from widget_server.store.tables import letters
 
 BUDGET = 600
 
@@ -150,10 +153,6 @@ async def test_that_a_letter_cannot_be_signed_is_the_widgets_to_say(
 
 
 async def test_of_a_draft_nothing_is_shown(live: Live, client: httpx.AsyncClient, letter: Letter, token: str) -> None:
-    from sqlalchemy import update
-
-    from widget_server.store.revisions import bump_directory
-    from widget_server.store.tables import letters
 
     async with live.site.db.write() as writer:
         await writer.execute(update(letters).values(state="draft"))

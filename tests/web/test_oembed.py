@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from tests.conftest import Clock, Live
 from widget_server.domain.letters import Letter
@@ -16,6 +17,8 @@ from widget_server.domain.partners import Partner
 from widget_server.domain.snippet import height
 from widget_server.flows.letter_status import change_letter_status
 from widget_server.flows.partners import revoke_partner, set_partner
+from widget_server.store.revisions import bump_directory
+from widget_server.store.tables import letters
 
 
 @pytest.fixture
@@ -161,10 +164,6 @@ async def test_a_closed_letter_is_still_shown_and_a_draft_never(
     await change_letter_status(live.site.db, "letter", "close", now=clock(), actor="test")
     await live.site.directory.refresh(now_please=True)
     assert (await client.get("/oembed", params={"url": f"{live.url}/letters/letter"})).status_code == 200
-    from sqlalchemy import update
-
-    from widget_server.store.revisions import bump_directory
-    from widget_server.store.tables import letters
 
     async with live.site.db.write() as writer:
         await writer.execute(update(letters).values(state="draft"))

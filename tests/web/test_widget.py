@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import brotli
@@ -15,10 +15,11 @@ import pytest
 from tests.conftest import Clock, Live
 from widget_server.domain.letters import Letter
 from widget_server.domain.partners import Partner
-from widget_server.domain.tokens import Attribution, Seals, seal_attribution
+from widget_server.domain.tokens import Attribution, Seals, open_shown, seal_attribution
 from widget_server.flows.letter_status import change_letter_status
 from widget_server.flows.load_letter import load_letter
 from widget_server.flows.partners import add_partner, revoke_partner, rotate_partner, set_partner
+from widget_server.store.consents import wording
 from widget_server.store.db import Db
 from widget_server.web.open_ended import open_ended
 from widget_server.web.widget_file import script_json
@@ -311,8 +312,6 @@ def packed(script: str) -> bytes:
 async def test_consent_wording_is_kept_before_it_is_shown(
     live: Live, db: Db, client: httpx.AsyncClient, letter: Letter, partner: Partner, token: str, clock: Clock
 ) -> None:
-    from widget_server.domain.tokens import open_shown
-    from widget_server.store.consents import wording
 
     await set_partner(
         db,
@@ -343,7 +342,6 @@ async def test_consent_wording_is_kept_before_it_is_shown(
 async def test_a_letter_that_opens_later_names_the_day(
     live: Live, db: Db, client: httpx.AsyncClient, token: str, clock: Clock, letter_folder: Path
 ) -> None:
-    from datetime import UTC, datetime
 
     later = datetime.now(UTC) + timedelta(days=400)
     toml = letter_folder / "letter.toml"
