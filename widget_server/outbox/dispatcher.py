@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -28,7 +28,7 @@ from widget_server.outbox.lanes import Lane
 from widget_server.outbox.ledger import Ledger
 from widget_server.outbox.mail_lane import MailLane, MailOut
 from widget_server.outbox.owner_lane import OwnerLane
-from widget_server.outbox.reports import REFUSED, report
+from widget_server.outbox.reports import REFUSED, report, survive
 from widget_server.outbox.routes import Routes
 from widget_server.outbox.schedule import Dice
 from widget_server.outbox.sending import DEADLINE_SECONDS, Keeping, Sender
@@ -127,7 +127,7 @@ class Dispatcher:
             while True:
                 woken = self._woken.is_set()
                 self._woken.clear()
-                await self._survive("dispatcher.pass", self._pass(crew, woken))
+                await survive("dispatcher.pass", self._pass(crew, woken))
                 await self._rest()
         finally:
             await self._end()
@@ -268,17 +268,6 @@ class Dispatcher:
         if known is not None and known[1] is task:
             del self._lanes[destination_id]
         report("lane.bug", task, destination=destination_id)
-
-    async def _survive(self, what: str, work: Coroutine[Any, Any, None]) -> None:
-        """Waits for `work` and reports what went wrong with it: the next round tries again."""
-        task = asyncio.create_task(work, name=what)
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait([task])
-            raise
-        report(what, task)
 
     async def _end(self) -> None:
         tasks = [task for _, task in self._lanes.values()]

@@ -6,7 +6,9 @@ One thing must stay true: where and as what, never the message, which may quote 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from traceback import extract_tb
+from typing import Any
 
 import structlog
 
@@ -19,7 +21,7 @@ REFUSED: tuple[type[Exception], ...] = (Unavailable, *DRIVER_ERRORS)
 log = structlog.get_logger(__name__)
 
 
-def report(what: str, task: asyncio.Task[None], **ids: str) -> None:
+def report(what: str, task: asyncio.Task[Any], **ids: str) -> None:
     """Logs how a task failed: where and as what, never with the message, which may quote what was being
     sent."""
     if task.cancelled():
@@ -32,3 +34,15 @@ def report(what: str, task: asyncio.Task[None], **ids: str) -> None:
         return
     frame = extract_tb(error.__traceback__)[-1]
     log.error(what, error=type(error).__name__, at=f"{frame.filename}:{frame.lineno}", **ids)
+
+
+async def survive(what: str, work: Coroutine[Any, Any, object]) -> None:
+    """Waits for `work` and reports what went wrong with it: whoever calls goes on, and tries again."""
+    task = asyncio.create_task(work, name=what)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    report(what, task)

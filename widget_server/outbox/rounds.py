@@ -6,15 +6,16 @@ One thing must stay true: a round that fails is logged and comes again; it ends 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from widget_server.flows.directory import Directory
 from widget_server.flows.retention import sweep_in_turn
 from widget_server.flows.spikes import EVERY_SECONDS as SPIKES_SECONDS
 from widget_server.flows.spikes import tell_of_spikes
-from widget_server.outbox.reports import report
+from widget_server.outbox.reports import survive
 from widget_server.store.db import Db
 
 RETENTION_SECONDS = 300.0
@@ -27,7 +28,7 @@ class Round:
 
     name: str
     every_seconds: float
-    work: Callable[[], Awaitable[object]]
+    work: Callable[[], Coroutine[Any, Any, object]]
 
 
 def rounds(db: Db, directory: Directory, now: Callable[[], datetime]) -> tuple[Round, ...]:
@@ -48,15 +49,4 @@ async def go(every: Sequence[Round]) -> None:
 async def _repeat(one: Round) -> None:
     while True:
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=one.every_seconds)
-        task = asyncio.create_task(_once(one), name=one.name)
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait([task])
-            raise
-        report(f"round.{one.name}", task)
-
-
-async def _once(one: Round) -> None:
-    await one.work()
+        await survive(f"round.{one.name}", one.work())
