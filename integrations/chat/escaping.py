@@ -54,4 +54,3 @@ LOOKALIKES = Escaping(
     apart=True,
 )
 """For a dialect without escapes: characters that look the same and mean nothing."""
-PLAIN = Escaping({})

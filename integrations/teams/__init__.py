@@ -18,9 +18,9 @@ from integrations.chat.kind import Chat, read_json
 from integrations.chat.told import Told, tell
 from widget_server.contract import Destination, Event, NotAuthorized, Permanent, Response, judge
 
-CARD_LIMIT = 20_000
-"""Bytes. 28 kB by the documentation (learn.microsoft.com/connectors/teams); others met refusals from 21 kB on."""
 _ROOM = 6000
+"""Bytes of Markdown, before JSON is put round each line. A card may have 28 kB by the documentation
+(learn.microsoft.com/connectors/teams); others met refusals from 21 kB on."""
 
 _HIDDEN = re.compile(r"returned HTTP error (\d{3})")
 _OFF = ("WorkflowTriggerIsNotEnabled", "WorkflowDisabled")
